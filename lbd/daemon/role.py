@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a child process of the supervisor is: a role that is configured, reconfigured and stopped by message.
+
+``daemon/child.py`` runs a Role in its process: event loop, signals, the socket to the supervisor and the role's own
+status socket. ``vrrp`` and ``check`` are Roles; ``dp`` is configured through its own control socket instead.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lbd.model import Config
+from lbd.model.status import RoleStatus
+
+
+class Role(Protocol):
+    async def start(self, config: Config) -> None:
+        """Take up work. Called once. What cannot work raises; the process then ends with that sentence."""
+
+    async def reload(self, config: Config) -> None:
+        """Go over to another configuration, keeping the state of all that is equal."""
+
+    async def stop(self) -> None:
+        """Clean up: addresses go, priority 0 is sent. Afterwards the process ends."""
+
+    def status(self) -> RoleStatus:
+        """What ``lbctl status`` shows of this role."""

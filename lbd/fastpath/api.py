@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract of the fastpath with everyone outside: what may be asked of it, and what it answers.
+
+A client connects to the Unix socket of the dp process, says ``Hello``, and then sends one request at a time; each
+gets one reply. ``Apply`` carries a list of changes that take effect together or not at all: packets see either all
+of them or none. Addresses are canonical text (RFC 5952), ports host-order numbers, durations seconds.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+VERSION = 1
+"""Of this contract. A dp process refuses a client of another version in words."""
+
+
+class Protocol(enum.Enum):
+    TCP = 6
+    UDP = 17
+
+
+class Method(enum.Enum):
+    """Forwarding method of a real server."""
+
+    FNAT = "fnat"
+    NAT = "nat"
+    DR = "dr"
+
+
+class ServiceKey(msgspec.Struct, frozen=True, order=True):
+    address: str
+    port: int
+    protocol: Protocol
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{self.protocol.name} {host}:{self.port}"
+
+
+class Real(msgspec.Struct, frozen=True):
+    """A real server of a service; (address, port) is its key there. Weight 0 takes no new connections."""
+
+    address: str
+    port: int
+    weight: int = 1
+    method: Method = Method.NAT
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    key: ServiceKey
+    scheduler: str = "wlc"
+    """rr, wrr or wlc."""
+    reals: tuple[Real, ...] = ()
+    pool: str | None = None
+    """Name of the LocalPool that FNAT takes its source addresses from."""
+    interface: str | None = None
+    """Claimed only while the kernel has the address on this interface; None: while it is local at all."""
+    establish_timeout: int = 0
+    """Idle seconds in ESTABLISHED (TCP) or in all (UDP); 0: as in Timeouts."""
+
+
+class LocalAddress(msgspec.Struct, frozen=True, order=True):
+    address: str
+    interface: str
+
+
+class LocalPool(msgspec.Struct, frozen=True):
+    name: str
+    addresses: tuple[LocalAddress, ...]
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """Idle seconds by state; IPVS's names and defaults."""
+
+    established: int = 900
+    syn_sent: int = 120
+    syn_recv: int = 60
+    fin_wait: int = 120
+    time_wait: int = 120
+    close: int = 10
+    close_wait: int = 60
+    last_ack: int = 30
+    udp: int = 300
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Everything that is configured: what a returning client reads back and compares with what it wants."""
+
+    services: tuple[Service, ...] = ()
+    pools: tuple[LocalPool, ...] = ()
+    timeouts: Timeouts = Timeouts()
+
+
+# Changes, for Apply. Order matters: a pool is set before a service that names it, and deleted after.
+
+
+class SetService(msgspec.Struct, frozen=True, tag=True):
+    """Add the service, or make the one of this key equal to it. What is equal keeps counters and connections."""
+
+    service: Service
+
+
+class DeleteService(msgspec.Struct, frozen=True, tag=True):
+    """Take no more new connections; those that live are forwarded until they end."""
+
+    key: ServiceKey
+
+
+class SetPool(msgspec.Struct, frozen=True, tag=True):
+    pool: LocalPool
+
+
+class DeletePool(msgspec.Struct, frozen=True, tag=True):
+    name: str
+
+
+class SetTimeouts(msgspec.Struct, frozen=True, tag=True):
+    timeouts: Timeouts
+
+
+Change = SetService | DeleteService | SetPool | DeletePool | SetTimeouts
+
+
+# Requests.
+
+
+class Hello(msgspec.Struct, frozen=True, tag=True):
+    version: int = VERSION
+
+
+class Apply(msgspec.Struct, frozen=True, tag=True):
+    changes: tuple[Change, ...]
+
+
+class GetTable(msgspec.Struct, frozen=True, tag=True):
+    pass
+
+
+class GetStats(msgspec.Struct, frozen=True, tag=True):
+    pass
+
+
+class GetStatus(msgspec.Struct, frozen=True, tag=True):
+    pass
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True):
+    """End the dp process in order: addresses, guard and ports are put back."""
+
+
+Request = Hello | Apply | GetTable | GetStats | GetStatus | Stop
+
+
+# Replies.
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    pass
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """Nothing was changed; the reason is a sentence for the person who asked."""
+
+    reason: str
+
+
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
+    """IPVS's: in is from the client, out is to the client. 64 bits, since the slot was made."""
+
+    connections: int = 0
+    in_packets: int = 0
+    in_bytes: int = 0
+    out_packets: int = 0
+    out_bytes: int = 0
+    active: int = 0
+    """Connections in ESTABLISHED (TCP) or alive (UDP) now."""
+    inactive: int = 0
+
+
+class RealStats(msgspec.Struct, frozen=True):
+    address: str
+    port: int
+    weight: int
+    method: Method
+    counters: Counters
+
+
+class ServiceStats(msgspec.Struct, frozen=True):
+    key: ServiceKey
+    claimed: bool
+    """False where the kernel has not the address (on the interface asked for): the fastpath leaves it alone."""
+    counters: Counters
+    reals: tuple[RealStats, ...]
+
+
+class Stats(msgspec.Struct, frozen=True, tag=True):
+    services: tuple[ServiceStats, ...]
+
+
+class PortStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    kind: str
+    """``shared`` or ``owned``."""
+    attached: bool
+    rx_packets: int = 0
+    tx_packets: int = 0
+    tx_failed: int = 0
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """drops, punts and passes are by name, and only those that are not 0.
+
+    rx + originated = tx + drops + punts + passes + waiting, exactly.
+    """
+
+    pid: int
+    uptime: float
+    workers: int
+    connections: int
+    capacity: int
+    mbufs_in_use: int
+    mbufs: int
+    rx: int
+    tx: int
+    originated: int
+    waiting: int
+    drops: dict[str, int]
+    punts: dict[str, int]
+    passes: dict[str, int]
+    ports: tuple[PortStatus, ...]
+    guard: str
+    """One phrase: ``standing``, ``none``, or what is wrong with it."""
+    settings: tuple[str, ...] = ()
+    """Each kernel setting that was changed and will be put back, as ``name = value (was value)``."""
+
+
+Reply = Done | Refused | Table | Stats | Status

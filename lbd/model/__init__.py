@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frozen values: what a keepalived.conf means, without a word of how it is written or carried out.
+
+Every other package may import this one; it imports nothing of ours. Values are msgspec Structs, so they compare by
+value, can be sent between processes, and print as JSON. Durations are in seconds, as floats.
+"""
+
+from lbd.model.check import Check, HttpGet, HttpUrl, TcpCheck
+from lbd.model.config import Config, GlobalDefs
+from lbd.model.service import (
+    ForwardingMethod,
+    LocalAddressGroup,
+    LocalAddressRange,
+    Protocol,
+    RealServer,
+    ServiceAddress,
+    VirtualServer,
+)
+from lbd.model.vrrp import Authentication, VirtualAddress, VrrpInstance, VrrpState, VrrpSyncGroup
+
+__all__ = [
+    "Authentication",
+    "Check",
+    "Config",
+    "ForwardingMethod",
+    "GlobalDefs",
+    "HttpGet",
+    "HttpUrl",
+    "LocalAddressGroup",
+    "LocalAddressRange",
+    "Protocol",
+    "RealServer",
+    "ServiceAddress",
+    "TcpCheck",
+    "VirtualAddress",
+    "VirtualServer",
+    "VrrpInstance",
+    "VrrpState",
+    "VrrpSyncGroup",
+]

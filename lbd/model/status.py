@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each process tells of itself: the answers behind ``lbctl status``."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lbd.model.net import Address
+
+
+class VrrpStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    interface: str
+    virtual_router_id: int
+    state: str
+    priority: int
+    effective_priority: int
+    virtual_addresses: tuple[Address, ...]
+    since: float
+    """Seconds since the last transition."""
+    adverts_sent: int = 0
+    adverts_received: int = 0
+    became_master: int = 0
+    released_master: int = 0
+    errors: dict[str, int] = {}
+    reason: str = ""
+    """Why it is in FAULT, in words; else empty."""
+
+
+class VrrpRoleStatus(msgspec.Struct, frozen=True, kw_only=True, tag="vrrp"):
+    pid: int
+    instances: tuple[VrrpStatus, ...]
+
+
+class RealStatus(msgspec.Struct, frozen=True, kw_only=True):
+    address: Address
+    port: int
+    weight: int
+    """Configured."""
+    effective_weight: int
+    """0 while inhibited or failed."""
+    healthy: bool
+    reason: str = ""
+    """The last failure in words: ``TCP_CHECK 10.0.0.2:80: connect timed out after 3.0 s``."""
+
+
+class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    addresses: tuple[str, ...]
+    """``TCP 10.0.0.1:80`` each."""
+    lb_algo: str
+    quorum_up: bool
+    real_servers: tuple[RealStatus, ...]
+    sorry_server: str = ""
+    sorry: bool = False
+    """True while the sorry server serves."""
+
+
+class CheckRoleStatus(msgspec.Struct, frozen=True, kw_only=True, tag="check"):
+    pid: int
+    dp: str
+    """``connected``, or what is wrong with the way to the dp process."""
+    services: tuple[ServiceStatus, ...]
+
+
+RoleStatus = VrrpRoleStatus | CheckRoleStatus
