@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is ours: one value, two renderings.
+
+``Claims`` says which frames the fastpath takes. ``ruleset`` renders it for the kernel (the guard, which keeps the
+kernel from answering them), ``stage/claim.pxd`` asks the same of the directory. Both claim a frame if it is untagged
+IPv4 or IPv6 to a MAC address of the port, and
+
+- goes to a service whose address the kernel has (on the interface asked for), or
+- to a port of a local address, or
+- comes from a NAT real server and is not for this machine itself, or
+- is a fragment, or an ICMP error quoting a packet, of one of these addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+Triple = tuple[str, int, int]
+"""Address, IP protocol, port."""
+
+TABLE = "lbd"
+PRIORITY = -500
+"""Before every other netdev chain of the ingress hook that keeps to nftables' named priorities."""
+
+
+class Claims(msgspec.Struct, frozen=True, kw_only=True):
+    services: frozenset[Triple] = frozenset()
+    """Claimed while the address is local at all."""
+    services_here: frozenset[Triple] = frozenset()
+    """Claimed while the interface of the frame has the address."""
+    locals: frozenset[tuple[str, int, int]] = frozenset()
+    """Address, first and last port."""
+    nat: frozenset[Triple] = frozenset()
+
+    def addresses(self) -> frozenset[str]:
+        """Claimed for fragments and ICMP errors."""
+        return frozenset(a for a, _, _ in self.services | self.services_here | self.locals)
+
+    def nat_addresses(self) -> frozenset[str]:
+        return frozenset(a for a, _, _ in self.nat)
+
+
+def _of(family: str, items: Iterable[str]) -> list[str]:
+    return sorted(i for i in items if (":" in i.split(" ")[0]) == (family == "6"))
+
+
+def _triples(items: Iterable[Triple]) -> list[str]:
+    return [f"{address} . {proto} . {port}" for address, proto, port in items]
+
+
+def _elements(claims: Claims) -> dict[str, list[str]]:
+    """The elements of every set, in nft's words, by the name of the set."""
+    out: dict[str, list[str]] = {}
+    addresses, nat_addresses = claims.addresses(), claims.nat_addresses()
+    ranges = [f"{a} . {lo}-{hi}" for a, lo, hi in claims.locals]
+    for family in "46":
+        out["service" + family] = _of(family, _triples(claims.services))
+        out["here" + family] = _of(family, _triples(claims.services_here))
+        out["local" + family] = _of(family, ranges)
+        out["nat" + family] = _of(family, _triples(claims.nat))
+        out["address" + family] = _of(family, addresses)
+        out["nataddress" + family] = _of(family, nat_addresses)
+    return out
+
+
+def _type(name: str) -> str:
+    address = f"ipv{name[-1]}_addr"
+    match name[:-1]:
+        case "local":
+            return f"type {address} . inet_service; flags interval;"
+        case "address" | "nataddress":
+            return f"type {address};"
+        case _:
+            return f"type {address} . inet_proto . inet_service;"
+
+
+_CHAIN4 = """
+  chain claim4 {
+    ip frag-off & 0x3fff != 0x0 goto fragment4
+    ip daddr . meta l4proto . th dport @service4 fib daddr type local counter drop
+    ip daddr . meta l4proto . th dport @here4 fib daddr . iif type local counter drop
+    meta l4proto { tcp, udp } ip daddr . th dport @local4 counter drop
+    ip saddr . meta l4proto . th sport @nat4 fib daddr type != local counter drop
+    icmp type { destination-unreachable, time-exceeded, parameter-problem } @th,136,8 { 6, 17 } goto error4
+  }
+  chain fragment4 {
+    ip daddr @address4 fib daddr type local counter drop
+    ip saddr @nataddress4 fib daddr type != local counter drop
+  }
+  chain error4 {
+    ip daddr @address4 fib daddr type local counter drop
+    ip daddr != 0.0.0.0 fib daddr type != local @th,192,32 @natquoted4 counter drop
+  }"""
+
+_CHAIN6 = """
+  chain claim6 {
+    exthdr frag exists goto fragment6
+    ip6 daddr . meta l4proto . th dport @service6 fib daddr type local counter drop
+    ip6 daddr . meta l4proto . th dport @here6 fib daddr . iif type local counter drop
+    meta l4proto { tcp, udp } ip6 daddr . th dport @local6 counter drop
+    ip6 saddr . meta l4proto . th sport @nat6 fib daddr type != local counter drop
+    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } @th,112,8 { 6, 17 } goto error6
+  }
+  chain fragment6 {
+    ip6 daddr @address6 fib daddr type local counter drop
+    ip6 saddr @nataddress6 fib daddr type != local counter drop
+  }
+  chain error6 {
+    ip6 daddr @address6 fib daddr type local counter drop
+    fib daddr type != local @th,256,128 @natquoted6 counter drop
+  }"""
+
+
+def _number(address: str) -> str:
+    import ipaddress
+
+    return hex(int(ipaddress.ip_address(address)))
+
+
+def _quoted(claims: Claims, family: str) -> list[str]:
+    return [_number(a) for a in _of(family, claims.nat_addresses())]
+
+
+def _set(name: str, kind: str, elements: list[str]) -> str:
+    inside = f" elements = {{ {', '.join(elements)} }}" if elements else ""
+    return f"  set {name} {{ {kind}{inside} }}"
+
+
+def _ingress(number: int, device: str, macs: Iterable[str]) -> str:
+    ours = ", ".join(sorted(macs))
+    return f"""
+  chain ingress{number} {{
+    type filter hook ingress device "{device}" priority {PRIORITY};
+    ether daddr {{ {ours} }} ether type ip jump claim4
+    ether daddr {{ {ours} }} ether type ip6 jump claim6
+  }}"""
+
+
+def ruleset(claims: Claims, ports: Mapping[str, Iterable[str]]) -> str:
+    """The guard for these ports (device name -> MAC addresses), as the body of ``table netdev lbd { … }``."""
+    lines = [_set(name, _type(name), items) for name, items in _elements(claims).items()]
+    lines.append(_set("natquoted4", "typeof @th,192,32;", _quoted(claims, "4")))
+    lines.append(_set("natquoted6", "typeof @th,256,128;", _quoted(claims, "6")))
+    lines += [_CHAIN4, _CHAIN6]
+    lines += [_ingress(n, device, macs) for n, (device, macs) in enumerate(sorted(ports.items()))]
+    return "\n".join(lines)

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forwarding methods, as connections carry them."""
+
+cdef enum:                       # Method
+    FNAT = 1
+    NAT = 2
+    DR = 3

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""claim, the fastpath's rendering: is this packet ours at all? The other rendering is the guard's, in ``claim.py``.
+
+Asked for packets of no connection; those of a connection were claimed when it was made. It may claim too much (what is
+not wanted is punted), never too little.
+"""
+from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
+from libc.string cimport memcpy, memset
+from lbd.fastpath.burst cimport M_FRAGMENT, M_ICMP_ERROR, Meta
+from lbd.fastpath.dpdk.net cimport be16
+from lbd.fastpath.stage.parse cimport TCP, UDP
+from lbd.fastpath.table.directory cimport (K_CLAIMED, K_HOST, K_LOCAL, K_NAT_ADDRESS, K_NAT_SOURCE, K_SERVICE, Entry,
+                                           Root, Service, lookup)
+
+
+cdef inline void wide(uint8_t *out, const uint8_t *address, uint8_t family) noexcept nogil:
+    """An address as 16 bytes: IPv4 in the first 4."""
+    memset(out, 0, 16)
+    memcpy(out, address, 4 if family == 4 else 16)
+
+
+cdef inline Service *claimed_service(Root *r, const uint8_t *dst, uint32_t port_be, uint8_t proto) noexcept nogil:
+    cdef const Entry *e = lookup(r, dst, port_be, proto, K_SERVICE)
+    if e == NULL or not (<Service *>e.value).claimed:
+        return NULL
+    return <Service *>e.value
+
+
+cdef inline bint local_port(Root *r, const uint8_t *dst, uint32_t port_be) noexcept nogil:
+    cdef const Entry *e = lookup(r, dst, 0, 0, K_LOCAL)
+    if e == NULL:
+        return False
+    return <uint32_t>(e.value >> 16) <= be16(<uint16_t>port_be) <= <uint32_t>(e.value & 0xffff)
+
+
+cdef inline bint claimed_address(Root *r, const uint8_t *src, const uint8_t *dst) noexcept nogil:
+    """Fragments and ICMP errors are claimed by address alone: ports are not to be had, or not worth a rule."""
+    if lookup(r, dst, 0, 0, K_CLAIMED) != NULL:
+        return True
+    return lookup(r, src, 0, 0, K_NAT_ADDRESS) != NULL and lookup(r, dst, 0, 0, K_HOST) == NULL
+
+
+cdef inline bint claim(Root *r, Meta *k, Service **service) noexcept nogil:
+    cdef uint8_t src[16]
+    cdef uint8_t dst[16]
+    cdef uint32_t half = 4 if k.family == 4 else 16
+    wide(src, k.addresses, k.family)
+    wide(dst, k.addresses + half, k.family)
+    service[0] = NULL
+    # an embedded packet is turned round: what we sent it from is its destination here
+    if k.flags & (M_FRAGMENT | M_ICMP_ERROR):
+        return claimed_address(r, src, dst)
+    service[0] = claimed_service(r, dst, k.ports >> 16, k.proto)
+    if service[0] != NULL or local_port(r, dst, k.ports >> 16):
+        return True
+    return (lookup(r, src, k.ports & 0xffff, k.proto, K_NAT_SOURCE) != NULL
+            and lookup(r, dst, 0, 0, K_HOST) == NULL)

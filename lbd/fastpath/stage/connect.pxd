@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""connect: what to do with a packet of no connection. Claim, then service, scheduler, local port, both keys."""
+from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t, uint8_t
+from libc.string cimport memcmp, memcpy, memset
+from lbd.fastpath.atomic cimport atomic_add, set16, set32, u16, u32
+from lbd.fastpath.burst cimport (BURST, M_ACK, M_FIN, M_FRAGMENT, M_ICMP_ERROR, M_RST, M_SYN, Burst, Meta, end)
+from lbd.fastpath.dpdk.eal cimport likely, unlikely
+from lbd.fastpath.dpdk.net cimport be16
+from lbd.fastpath.hdr.csum cimport fold, sum_words
+from lbd.fastpath.reasons cimport *
+from lbd.fastpath.rewrite.method cimport DR, FNAT, NAT
+from lbd.fastpath.sched.sched cimport schedule
+from lbd.fastpath.slow.icmp cimport reject_unreachable
+from lbd.fastpath.stage.claim cimport claim, wide
+from lbd.fastpath.stage.life cimport (S_CLOSE, S_ESTABLISHED, S_NONE, S_TIME_WAIT, S_UDP, conn_end, tcp_step)
+from lbd.fastpath.stage.lookup cimport table_of
+from lbd.fastpath.stage.parse cimport TCP, UDP
+from lbd.fastpath.state cimport Worker
+from lbd.fastpath.table.conn cimport (C_ONE_KEY, C_USED, FORWARD, REPLY, Conn, ConnTable, conn_alloc, conn_at, conn_find,
+                                      conn_insert, conn_key, conn_release)
+from lbd.fastpath.table.directory cimport Real, Service
+from lbd.fastpath.table.laddr cimport Laddr, port_give, port_take
+
+
+cdef inline bint martian(Meta *k) noexcept nogil:
+    """Sources that RFC 1812 section 5.3.7 (IPv4) and RFC 4291 section 2.7 (IPv6) forbid, and LAND."""
+    cdef const uint8_t *a = k.addresses
+    if k.family == 4:
+        return a[0] == 0 or a[0] == 127 or a[0] >= 224 or u32(a) == u32(a + 4)
+    return a[0] == 0xff or memcmp(a, a + 16, 16) == 0 or (
+        u32(a) == 0 and u32(a + 4) == 0 and u32(a + 8) == 0 and (u32(a + 12) == 0 or u32(a + 12) == be_one()))
+
+
+cdef inline uint32_t be_one() noexcept nogil:
+    return <uint32_t>be16(1) << 16
+
+
+cdef inline uint32_t take_local_port(Worker *w, Service *s, uint32_t *laddr) noexcept nogil:
+    """A port of the next local address that has one; 0: none has. ``laddr`` is its index."""
+    cdef uint32_t n, port
+    for n in range(s.n_laddrs):
+        w.laddr_cursor += 1
+        laddr[0] = s.laddrs[w.laddr_cursor % s.n_laddrs]
+        port = port_take(&w.laddrs[laddr[0]])
+        if port:
+            return port
+    return 0
+
+
+cdef inline void set_keys(ConnTable *t, Conn *c, Meta *k, Real *real, Laddr *from_, uint32_t local_be) noexcept nogil:
+    """FORWARD as it came; REPLY as the answer will come: from the real server to the local address or the client."""
+    cdef uint8_t *f = conn_key(t, c, FORWARD)
+    cdef uint8_t *r = conn_key(t, c, REPLY)
+    cdef uint32_t half = t.address_size // 2
+    memcpy(f, k.addresses, t.address_size)
+    set32(f + t.address_size, k.ports)
+    memcpy(r, real.address, half)
+    if from_ != NULL:
+        memcpy(r + half, from_.address, half)
+        set32(r + t.address_size, real.port_be | local_be << 16)
+    else:
+        memcpy(r + half, f, half)
+        set32(r + t.address_size, real.port_be | k.ports << 16)
+
+
+cdef inline void set_deltas(ConnTable *t, Conn *c) noexcept nogil:
+    """new - old of addresses, and of addresses and ports. A sum knows no order, so the keys' own sums will do."""
+    cdef uint8_t *f = conn_key(t, c, FORWARD)
+    cdef uint8_t *r = conn_key(t, c, REPLY)
+    cdef uint64_t old3 = sum_words(f, t.address_size)
+    cdef uint64_t new3 = sum_words(r, t.address_size)
+    cdef uint64_t old4 = old3 + u32(f + t.address_size)
+    cdef uint64_t new4 = new3 + u32(r + t.address_size)
+    c.delta3 = fold(<uint64_t>fold(new3) + (~fold(old3) & 0xffff))
+    c.delta4 = fold(<uint64_t>fold(new4) + (~fold(old4) & 0xffff))
+
+
+cdef inline void forget(Worker *w, ConnTable *t, uint32_t index, uint32_t laddr, uint32_t port) noexcept nogil:
+    if port:
+        port_give(&w.laddrs[laddr], port)
+    conn_release(t, index)
+
+
+cdef inline int create(Worker *w, Meta *k, Service *s, Real *real) noexcept nogil:
+    """LIVE and k.ref, or the reason why not. A scalar way: connect is not the hot path."""
+    cdef ConnTable *t = table_of(w, k)
+    cdef uint32_t laddr = 0
+    cdef uint32_t port = 0
+    cdef uint32_t index = conn_alloc(t)
+    cdef Conn *c
+    if index == 0:
+        return DROP_TABLE_FULL
+    if real.method == FNAT:
+        port = take_local_port(w, s, &laddr)
+        if port == 0:
+            conn_release(t, index)
+            return DROP_NO_LOCAL_PORT
+    c = conn_at(t, index)
+    memset(c, 0, t.stride)
+    c.proto = k.proto
+    c.state = S_NONE if k.proto == TCP else S_UDP
+    c.method = real.method
+    c.flags = C_USED | (C_ONE_KEY if real.method == DR else 0)
+    c.seen = w.tick
+    c.service = s.slot
+    c.real = real.slot
+    c.established = s.established
+    c.epoch = w.root.epoch
+    c.laddr = laddr + 1 if port else 0
+    set_keys(t, c, k, real, &w.laddrs[laddr] if port else NULL, be16(<uint16_t>port))
+    if real.method != DR:
+        set_deltas(t, c)
+    if not conn_insert(t, index):
+        forget(w, t, index, laddr, port)
+        return DROP_TABLE_FULL
+    atomic_add(&w.shared.slots[real.slot].inactive, 1)
+    w.counters[real.slot].connections += 1
+    k.ref = index << 1 | FORWARD
+    return LIVE
+
+
+cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
+    cdef Meta *k = &b.meta[i]
+    cdef Service *s = NULL
+    cdef Real *real
+    cdef int verdict
+    if not claim(w.root, k, &s):
+        return PASS_NOT_CLAIMED
+    if k.flags & M_FRAGMENT:
+        return PUNT_FRAGMENT
+    if s == NULL or s.draining:
+        return PUNT_NO_CONNECTION
+    if k.proto == TCP and k.flags & (M_SYN | M_ACK | M_FIN | M_RST) != M_SYN:
+        return PUNT_NO_CONNECTION
+    if martian(k):
+        return DROP_MARTIAN
+    real = schedule(s, w.shared.slots)
+    if real == NULL:
+        reject_unreachable(w, b, i)
+        return DROP_NO_SERVER
+    if real.local:
+        return PUNT_LOCAL_SERVER
+    verdict = create(w, k, s, real)
+    b.created += verdict == LIVE
+    return verdict
+
+
+cdef inline bint begins_anew(Worker *w, Meta *k) noexcept nogil:
+    """A SYN on a connection that is over is a new one (RFC 9293 section 3.6.1; IPVS conn_reuse_mode)."""
+    cdef Conn *c = conn_at(table_of(w, k), k.ref >> 1)
+    return (k.flags & (M_SYN | M_ACK | M_RST | M_FIN | M_ICMP_ERROR) == M_SYN and k.ref & 1 == FORWARD
+            and (c.state == S_TIME_WAIT or c.state == S_CLOSE))
+
+
+cdef inline void st_connect(Worker *w, Burst *b) noexcept nogil:
+    cdef uint32_t i
+    cdef Meta *k
+    b.created = 0
+    for i in range(b.n):
+        k = &b.meta[i]
+        if k.verdict != LIVE:
+            continue
+        if likely(k.ref != 0):
+            if likely(not k.flags & M_SYN or not begins_anew(w, k)):
+                continue
+            conn_end(w, table_of(w, k), k.ref >> 1)
+            k.ref = 0
+        elif unlikely(b.created and not k.flags & M_FRAGMENT):
+            # an earlier packet of this burst may have made its connection
+            k.ref = conn_find(table_of(w, k), k.hash, k.addresses, k.ports, k.proto)
+            if k.ref:
+                continue
+        end(b, i, connect_one(w, b, i))

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of a connection: its states, its end, and the sweep that finds the idle ones.
+
+States and timeouts are IPVS's (ip_vs_proto_tcp.c, ip_vs_proto_udp.c); the table of transitions stands in ``states.py``.
+"""
+from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t, uint8_t
+from lbd.fastpath.atomic cimport atomic_add, u16
+from lbd.fastpath.burst cimport M_ACK, M_FIN, M_RST, M_SYN
+from lbd.fastpath.dpdk.net cimport be16
+from lbd.fastpath.stage.parse cimport TCP
+from lbd.fastpath.state cimport Worker
+from lbd.fastpath.table.conn cimport (C_ACTIVE, C_ONE_KEY, C_USED, FORWARD, REPLY, Conn, ConnTable, conn_at, conn_key,
+                                      conn_release, conn_remove)
+from lbd.fastpath.table.laddr cimport port_give
+from lbd.fastpath.table.slot cimport Slot
+
+cdef enum:                       # State
+    S_NONE = 0
+    S_ESTABLISHED = 1
+    S_SYN_SENT = 2
+    S_SYN_RECV = 3
+    S_FIN_WAIT = 4
+    S_TIME_WAIT = 5
+    S_CLOSE = 6
+    S_CLOSE_WAIT = 7
+    S_LAST_ACK = 8
+    S_LISTEN = 9
+    S_SYNACK = 10
+    S_UDP = 11
+
+cdef enum:                       # TcpColumn
+    IN = 0
+    OUT = 1
+    IN_ONLY = 2                  # DR: replies do not pass here
+
+
+cdef inline void count_active(Worker *w, Conn *c, bint active) noexcept nogil:
+    """Only ESTABLISHED counts as active, as in IPVS; a change is rare, so the atomics are."""
+    cdef Slot *s = &w.shared.slots[c.real]
+    if active == ((c.flags & C_ACTIVE) != 0):
+        return
+    c.flags ^= C_ACTIVE
+    atomic_add(&s.active, 1 if active else -1)
+    atomic_add(&s.inactive, -1 if active else 1)
+
+
+cdef inline void tcp_step(Worker *w, Conn *c, uint32_t direction, uint8_t flags) noexcept nogil:
+    """Event precedence RST > SYN > FIN > ACK."""
+    cdef uint32_t column = IN_ONLY if c.flags & C_ONE_KEY else direction
+    cdef uint32_t event
+    if flags & M_RST:
+        event = 3
+    elif flags & M_SYN:
+        event = 0
+    elif flags & M_FIN:
+        event = 1
+    elif flags & M_ACK:
+        event = 2
+    else:
+        return
+    c.state = w.tcp_next[column][event][c.state]
+    count_active(w, c, c.state == S_ESTABLISHED)
+
+
+cdef inline uint32_t idle_limit(Worker *w, Conn *c) noexcept nogil:
+    if c.established and (c.state == S_ESTABLISHED or c.state == S_UDP):
+        return c.established
+    return w.timeouts[c.state]
+
+
+cdef inline void conn_end(Worker *w, ConnTable *t, uint32_t index) noexcept nogil:
+    cdef Conn *c = conn_at(t, index)
+    cdef uint8_t *reply
+    conn_remove(t, index)
+    if c.laddr:
+        # the local port is the destination port of the reply
+        reply = conn_key(t, c, REPLY)
+        port_give(&w.laddrs[c.laddr - 1], be16(u16(reply + t.address_size + 2)))
+    count_active(w, c, False)
+    atomic_add(&w.shared.slots[c.real].inactive, -1)
+    conn_release(t, index)
+
+
+cdef inline void sweep(Worker *w, ConnTable *t, uint32_t n) noexcept nogil:
+    """Ends what was idle too long among the next n connections."""
+    cdef Conn *c
+    cdef uint32_t i
+    for i in range(n):
+        t.sweep += 1
+        if t.sweep >= t.fresh:
+            t.sweep = 1
+            if t.fresh <= 1:
+                return
+        c = conn_at(t, t.sweep)
+        if c.flags & C_USED and w.tick - c.seen > idle_limit(w, c):
+            conn_end(w, t, t.sweep)

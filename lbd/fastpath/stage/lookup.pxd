@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""lookup: keys to connections, in bulk, each touch of memory a pass ahead of its use."""
+from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
+from lbd.fastpath.burst cimport BURST, M_FRAGMENT, Burst, Meta
+from lbd.fastpath.dpdk.eal cimport likely
+from lbd.fastpath.reasons cimport LIVE
+from lbd.fastpath.state cimport Worker
+from lbd.fastpath.table.conn cimport ConnTable, conn_candidate, conn_find, same_key
+
+
+cdef inline ConnTable *table_of(Worker *w, Meta *k) noexcept nogil:
+    return &w.table4 if k.family == 4 else &w.table6
+
+
+cdef inline void st_lookup(Worker *w, Burst *b) noexcept nogil:
+    cdef uint32_t candidate[BURST]
+    cdef uint32_t i
+    cdef Meta *k
+    cdef ConnTable *t
+    for i in range(b.n):
+        k = &b.meta[i]
+        candidate[i] = 0
+        if likely(k.verdict == LIVE and not k.flags & M_FRAGMENT):
+            candidate[i] = conn_candidate(table_of(w, k), k.hash)
+    for i in range(b.n):
+        k = &b.meta[i]
+        if k.verdict != LIVE or k.flags & M_FRAGMENT:
+            continue
+        t = table_of(w, k)
+        if likely(candidate[i] != 0 and same_key(t, candidate[i], k.addresses, k.ports, k.proto)):
+            k.ref = candidate[i]
+        else:
+            k.ref = conn_find(t, k.hash, k.addresses, k.ports, k.proto)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way of a packet. Read this first.
+
+A burst passes the stages in this order; each works on all packets, ends some of them by name, keeps their order and
+never knows the next stage. A reply takes the same way: lookup finds the same connection in the other direction.
+"""
+from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
+from lbd.fastpath.atomic cimport acquire, load32
+from lbd.fastpath.burst cimport BURST, Burst
+from lbd.fastpath.dpdk.eal cimport rte_get_tsc_hz, rte_pause, rte_rdtsc, unlikely
+from lbd.fastpath.dpdk.mbuf cimport rte_mbuf
+from lbd.fastpath.dpdk.rcu cimport rte_rcu_qsbr_quiescent, rte_rcu_qsbr_thread_offline, rte_rcu_qsbr_thread_online
+from lbd.fastpath.port.port cimport MAX_PORTS, Port
+from lbd.fastpath.stage.connect cimport st_connect
+from lbd.fastpath.stage.deliver cimport st_deliver
+from lbd.fastpath.stage.life cimport sweep
+from lbd.fastpath.stage.lookup cimport st_lookup
+from lbd.fastpath.stage.output cimport retry_waiters, st_output
+from lbd.fastpath.stage.parse cimport st_parse
+from lbd.fastpath.stage.punt cimport st_punt
+from lbd.fastpath.stage.send cimport flush_all
+from lbd.fastpath.state cimport TICK_NS, Worker
+from lbd.fastpath.table.conn cimport ConnTable
+from lbd.fastpath.table.directory cimport Root
+
+cdef enum:
+    HOUSEKEEPING = 256           # turns
+    SWEEP_NS = 1000000           # at most one slice of expiry a millisecond
+    ROUND_NS = 1000000000        # the whole table once a second
+    IDLE_TURNS = 512             # empty turns before a worker sleeps
+    SLEEP_MS = 125
+
+
+cdef inline void run_burst(Worker *w, Burst *b) noexcept nogil:
+    st_parse(w, b)
+    st_lookup(w, b)
+    st_connect(w, b)
+    st_deliver(w, b)
+    st_output(w, b)
+    st_punt(w, b)
+    flush_all(w)
+
+
+cdef inline void expire(Worker *w, ConnTable *t, uint64_t elapsed) noexcept nogil:
+    cdef uint64_t share = <uint64_t>t.fresh * elapsed // ROUND_NS + 1
+    sweep(w, t, <uint32_t>(share if share < t.fresh else t.fresh))
+
+
+cdef inline void keep_house(Worker *w) noexcept nogil:
+    """Clock, expiry, and packets that wait. Cheap enough for every turn; most of them return at once."""
+    cdef uint64_t elapsed = w.now - w.swept
+    cdef uint32_t generation
+    cdef uint32_t tick = <uint32_t>(w.now // TICK_NS)
+    w.root = <Root *>acquire(&w.shared.root)
+    if unlikely(w.n_waiters != 0):
+        generation = load32(&w.shared.hop_generation)
+        if generation != w.waited_generation or tick != w.tick:
+            w.waited_generation = generation
+            w.tick = tick
+            retry_waiters(w)
+            flush_all(w)
+    w.tick = tick
+    if elapsed >= SWEEP_NS:
+        w.swept = w.now
+        expire(w, &w.table4, elapsed)
+        expire(w, &w.table6, elapsed)
+
+
+cdef inline uint32_t poll_ports(Worker *w) noexcept nogil:
+    """One burst of every port; how many packets there were."""
+    cdef Burst *b = &w.burst
+    cdef Port *p
+    cdef uint32_t i, j
+    cdef uint32_t total = 0
+    for i in range(MAX_PORTS):
+        p = w.shared.ports[i]
+        if p == NULL or not p.attached:
+            continue
+        b.n = p.rx(p, b.m, BURST)
+        if b.n == 0:
+            continue
+        for j in range(b.n):
+            b.meta[j].in_port = <uint16_t>i
+        w.rx += b.n
+        total += b.n
+        run_burst(w, b)
+    return total
+
+
+cdef extern from "<poll.h>" nogil:
+    enum: POLLIN
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    int poll(pollfd *fds, unsigned long n, int timeout)
+
+cdef extern from "unistd.h" nogil:
+    ssize_t read(int fd, void *, size_t)
+
+
+cdef inline bint may_sleep(Worker *w) noexcept nogil:
+    """Not beside a port that cannot wake us: a device polled by DPDK."""
+    cdef uint32_t i
+    for i in range(MAX_PORTS):
+        if w.shared.ports[i] != NULL and w.shared.ports[i].attached and w.shared.ports[i].fd < 0:
+            return False
+    return w.wake >= 0
+
+
+cdef inline void doze(Worker *w) noexcept nogil:
+    """Blocked until a port, lbd0 or control has something, at most one tick; offline for RCU meanwhile."""
+    cdef pollfd fds[MAX_PORTS + 2]
+    cdef unsigned long n = 0
+    cdef uint64_t sink
+    cdef uint32_t i
+    for i in range(MAX_PORTS):
+        if w.shared.ports[i] != NULL and w.shared.ports[i].attached:
+            fds[n].fd = w.shared.ports[i].fd
+            fds[n].events = POLLIN
+            n += 1
+    if w.shared.tap != NULL:
+        fds[n].fd = w.shared.tap.fd
+        fds[n].events = POLLIN
+        n += 1
+    fds[n].fd = w.wake
+    fds[n].events = POLLIN
+    fds[n].revents = 0
+    rte_rcu_qsbr_thread_offline(w.shared.rcu, 0)
+    poll(fds, n + 1, SLEEP_MS)
+    rte_rcu_qsbr_thread_online(w.shared.rcu, 0)
+    if fds[n].revents:
+        read(w.wake, &sink, 8)
+    if w.shared.tap != NULL and fds[n - 1].revents:
+        w.shared.tap.rx(w.shared.tap, w.burst.m, BURST)
+
+
+cdef inline int worker_loop(void *argument) noexcept nogil:
+    """The life of a worker, on its lcore, until it is told to stop."""
+    cdef Worker *w = <Worker *>argument
+    cdef double ns = 1e9 / <double>rte_get_tsc_hz()
+    cdef uint32_t idle = 0
+    rte_rcu_qsbr_thread_online(w.shared.rcu, 0)
+    w.now = <uint64_t>(<double>rte_rdtsc() * ns)
+    w.swept = w.now
+    while not load32(&w.stop):
+        w.now = <uint64_t>(<double>rte_rdtsc() * ns)
+        w.turns += 1
+        keep_house(w)
+        if poll_ports(w):
+            idle = 0
+        else:
+            idle += 1
+            if idle >= IDLE_TURNS and may_sleep(w):
+                doze(w)
+                idle = 0
+        rte_rcu_qsbr_quiescent(w.shared.rcu, 0)
+    rte_rcu_qsbr_thread_offline(w.shared.rcu, 0)
+    return 0
