@@ -15,7 +15,7 @@ from lbd.fastpath.dpdk.ethdev cimport (rte_eal_hotplug_add, rte_eth_conf, rte_et
                                        rte_eth_dev_get_port_by_name, rte_eth_dev_start, rte_eth_dev_stop,
                                        rte_eth_macaddr_get, rte_eth_rx_queue_setup, rte_eth_tx_queue_setup,
                                        rte_ether_addr)
-from lbd.fastpath.dpdk.mbuf cimport (RTE_PKTMBUF_HEADROOM, bytes_of, rte_mbuf, rte_mempool, rte_mempool_in_use_count,
+from lbd.fastpath.dpdk.mbuf cimport (RTE_PKTMBUF_HEADROOM, bytes_of, rte_mbuf, rte_mempool, rte_mempool_free, rte_mempool_in_use_count,
                                      rte_pktmbuf_alloc, rte_pktmbuf_free, rte_pktmbuf_pool_create)
 from lbd.fastpath.dpdk.net cimport be16, be32
 from lbd.fastpath.dpdk.rcu cimport (RTE_QSBR_THRID_INVALID, rte_rcu_qsbr, rte_rcu_qsbr_get_memsize, rte_rcu_qsbr_init,
@@ -108,22 +108,24 @@ cdef class Dataplane:
     cdef bint running
     cdef int generation
     cdef Port tap
+    cdef list _maps
     cdef readonly uint32_t capacity
     cdef readonly uint32_t n_hops
 
     def __cinit__(self, *, uint32_t capacity=1048575, uint32_t slots=262144, uint32_t laddrs=4096,
                   uint32_t hops=65536, unsigned mbufs=16383, unsigned jumbos=511, int bell=-1, int wake=-1):
-        self.w = <Worker *>memory(sizeof(Worker))
+        self._maps = []
+        self.w = <Worker *>self._map(sizeof(Worker))
         self.w.shared = &self.shared
         self.w.bell = bell
         self.w.wake = wake
         self.capacity = capacity
         self.n_hops = hops
-        self.shared.slots = <Slot *>memory(slots * sizeof(Slot))
+        self.shared.slots = <Slot *>self._map(slots * sizeof(Slot))
         self.shared.n_slots = slots
-        self.shared.hops = <Hop *>memory(hops * sizeof(Hop))
-        self.w.counters = <SlotCounters *>memory(slots * sizeof(SlotCounters))
-        self.w.laddrs = <Laddr *>memory(laddrs * sizeof(Laddr))
+        self.shared.hops = <Hop *>self._map(hops * sizeof(Hop))
+        self.w.counters = <SlotCounters *>self._map(slots * sizeof(SlotCounters))
+        self.w.laddrs = <Laddr *>self._map(laddrs * sizeof(Laddr))
         self.w.n_laddrs = laddrs
         self._table(&self.w.table4, 64, 12, 8)
         self._table(&self.w.table6, 128, 36, 32)
@@ -149,14 +151,55 @@ cdef class Dataplane:
         t.address_size = address
         t.capacity = self.capacity
         t.fresh = 1
-        t.buckets = <Bucket *>memory(<size_t>buckets * sizeof(Bucket))
-        t.conns = <uint8_t *>memory(<size_t>(self.capacity + 1) * stride)
+        t.buckets = <Bucket *>self._map(<size_t>buckets * sizeof(Bucket))
+        t.conns = <uint8_t *>self._map(<size_t>(self.capacity + 1) * stride)
         cdef bytes secret = os.urandom(sizeof(t.secret))
         memcpy(t.secret, <const char *>secret, sizeof(t.secret))
 
+    def close(self):
+        """Everything is given back; the object is of no further use. The worker is stopped first."""
+        cdef Root *root = <Root *>self.shared.root
+        cdef uint32_t i
+        if self.w == NULL:
+            return
+        self.stop()
+        self.feed((), 0)
+        for i in range(self.w.n_waiters):
+            rte_pktmbuf_free(self.w.waiters[i].m)
+        for i in range(MAX_PORTS):
+            self.detach_port(i)
+            free(self.shared.ports[i])
+        if self.tap.state != NULL:
+            self.tap.shut(&self.tap)
+        rte_rib_free(root.rib)
+        rte_rib6_free(root.rib6)
+        self._bury_root(root)
+        rte_mempool_free(self.small)
+        rte_mempool_free(self.jumbo)
+        for address, size in self._maps:
+            munmap(<void *><size_t>address, size)
+        self.w = NULL
+
+    cdef void _bury_root(self, Root *root) noexcept:
+        cdef uint32_t i, j
+        for i in range(PAGES):
+            if root.pages[i] == NULL:
+                continue
+            for j in range(root.pages[i].n):
+                if root.pages[i].entries[j].kind == K_SERVICE:
+                    free(<void *>root.pages[i].entries[j].value)
+            free(root.pages[i])
+        free(root.routes)
+        free(root)
+
+    cdef void *_map(self, size_t n) except NULL:
+        cdef void *p = memory(n)
+        self._maps.append((<size_t>p, n))
+        return p
+
     cdef void _rcu(self) except *:
         self.rcu_size = rte_rcu_qsbr_get_memsize(1)
-        self.shared.rcu = <rte_rcu_qsbr *>memory(self.rcu_size)
+        self.shared.rcu = <rte_rcu_qsbr *>self._map(self.rcu_size)
         rte_rcu_qsbr_init(self.shared.rcu, 1)
         rte_rcu_qsbr_thread_register(self.shared.rcu, 0)
 
@@ -425,7 +468,7 @@ cdef class Dataplane:
         """A local address with all its ports free."""
         cdef Laddr *a = &self.w.laddrs[index]
         if a.ring == NULL:
-            a.ring = <uint16_t *>memory(RING * sizeof(uint16_t))
+            a.ring = <uint16_t *>self._map(RING * sizeof(uint16_t))
         wide_bytes(a.address, address)
         a.family = 4 if len(address) == 4 else 6
         a.lo, a.fresh, a.hi = lo, lo, hi
