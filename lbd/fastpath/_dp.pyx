@@ -42,6 +42,7 @@ from lbd.fastpath.table.publish cimport Grave, bury, change_entry, empty, servic
 from lbd.fastpath.table.slot cimport Slot, SlotCounters
 from lbd.fastpath.worker cimport keep_house, poll_ports, run_burst, worker_loop
 
+import itertools
 import os
 
 from lbd.fastpath.reasons import NAMES
@@ -77,6 +78,8 @@ def eal_init(arguments):
 
 
 _kept_for_eal = []
+_numbers = itertools.count()
+"""DPDK's names of pools and tables are one space for the process."""
 
 
 cdef void *memory(size_t n) except NULL:
@@ -107,6 +110,7 @@ cdef class Dataplane:
     cdef unsigned lcore
     cdef bint running
     cdef int generation
+    cdef int number
     cdef Port tap
     cdef list _maps
     cdef readonly uint32_t capacity
@@ -115,6 +119,7 @@ cdef class Dataplane:
     def __cinit__(self, *, uint32_t capacity=1048575, uint32_t slots=262144, uint32_t laddrs=4096,
                   uint32_t hops=65536, unsigned mbufs=16383, unsigned jumbos=511, int bell=-1, int wake=-1):
         self._maps = []
+        self.number = next(_numbers)
         self.w = <Worker *>self._map(sizeof(Worker))
         self.w.shared = &self.shared
         self.w.bell = bell
@@ -134,8 +139,8 @@ cdef class Dataplane:
         self.shared.root = calloc(1, sizeof(Root))
         self.w.root = <Root *>self.shared.root
         self._rcu()
-        cdef bytes small = f"lbd-s{id(self)}".encode()
-        cdef bytes jumbo = f"lbd-j{id(self)}".encode()
+        cdef bytes small = f"lbd{self.number}s".encode()
+        cdef bytes jumbo = f"lbd{self.number}j".encode()
         self.small = rte_pktmbuf_pool_create(small, mbufs, 128, PRIV_SIZE, SMALL_ROOM + RTE_PKTMBUF_HEADROOM, -1)
         self.jumbo = rte_pktmbuf_pool_create(jumbo, jumbos, 0, PRIV_SIZE, JUMBO_ROOM + RTE_PKTMBUF_HEADROOM, -1)
         if self.small == NULL or self.jumbo == NULL:
@@ -320,6 +325,15 @@ cdef class Dataplane:
             return (False, 0, 0, 0)
         return (bool(p.attached), p.rx_frames, p.tx_frames, p.tx_failed)
 
+    def port_held(self, uint32_t index):
+        """mbufs that the port keeps ready for frames to come."""
+        cdef Port *p = self.shared.ports[index]
+        cdef PacketState *s
+        if p == NULL or not p.attached or p.rx != &packet_rx:
+            return 0
+        s = <PacketState *>p.state
+        return sum((s.small[i] != NULL) + (s.large[i] != NULL) for i in range(BURST))
+
     def tap_counts(self):
         return (self.tap.rx_frames, self.tap.tx_frames, self.tap.tx_failed)
 
@@ -421,7 +435,7 @@ cdef class Dataplane:
         cdef rte_rib *rib
         conf.ext_sz = 0
         conf.max_nodes = 2 * len(prefixes) + 16
-        cdef bytes name = f"lbd4.{self.generation}".encode()
+        cdef bytes name = f"lbd{self.number}v4.{self.generation}".encode()
         rib = rte_rib_create(name, -1, &conf)
         if rib == NULL:
             raise DpError(f"no room for {len(prefixes)} routes: {rte_strerror(rte_errno).decode()}")
@@ -437,7 +451,7 @@ cdef class Dataplane:
         cdef rte_rib6 *rib
         conf.ext_sz = 0
         conf.max_nodes = 2 * len(prefixes) + 16
-        cdef bytes name = f"lbd6.{self.generation}".encode()
+        cdef bytes name = f"lbd{self.number}v6.{self.generation}".encode()
         rib = rte_rib6_create(name, -1, &conf)
         if rib == NULL:
             raise DpError(f"no room for {len(prefixes)} routes: {rte_strerror(rte_errno).decode()}")

@@ -64,6 +64,7 @@ cdef struct Worker:
     uint32_t n_laddrs
     uint32_t laddr_cursor
     uint64_t counts[N_VERDICTS]
+    uint64_t tap_counts[N_VERDICTS]  # of lbd0: what goes there was counted as a punt already
     uint64_t rx
     uint64_t originated          # packets that lbd made (ICMP errors)
     uint32_t icmp_tokens         # left of this tick's share

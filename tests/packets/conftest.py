@@ -25,9 +25,11 @@ def eal() -> None:
 @pytest.fixture
 def bench(eal: None) -> Iterator[Bench]:
     bench = Bench()
-    yield bench
-    bench.check_sums()
-    bench.dp.close()
+    try:
+        yield bench
+        bench.check_sums()
+    finally:
+        bench.dp.close()
 
 
 @pytest.fixture(params=[4, 6], ids=["IPv4", "IPv6"])

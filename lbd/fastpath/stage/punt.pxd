@@ -20,7 +20,7 @@ cdef inline void to_kernel(Worker *w, rte_mbuf *m) noexcept nogil:
     w.tapq.m[w.tapq.n] = m
     w.tapq.n += 1
     if w.tapq.n == TXQ:
-        flush(w, w.shared.tap, &w.tapq)
+        flush(w.shared.tap, &w.tapq, w.tap_counts)
 
 
 cdef inline void st_punt(Worker *w, Burst *b) noexcept nogil:

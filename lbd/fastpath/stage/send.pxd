@@ -8,11 +8,11 @@ from lbd.fastpath.reasons cimport DROP_PORT_DETACHED
 from lbd.fastpath.state cimport TXQ, TxQueue, Worker
 
 
-cdef inline void flush(Worker *w, Port *p, TxQueue *q) noexcept nogil:
+cdef inline void flush(Port *p, TxQueue *q, uint64_t *counts) noexcept nogil:
     cdef uint32_t n = q.n
     q.n = 0
     if n:
-        p.tx(p, q.m, <uint16_t>n, w.counts)
+        p.tx(p, q.m, <uint16_t>n, counts)
 
 
 cdef inline void send(Worker *w, uint16_t port, rte_mbuf *m) noexcept nogil:
@@ -26,13 +26,13 @@ cdef inline void send(Worker *w, uint16_t port, rte_mbuf *m) noexcept nogil:
     q.m[q.n] = m
     q.n += 1
     if q.n == TXQ:
-        flush(w, p, q)
+        flush(p, q, w.counts)
 
 
 cdef inline void flush_all(Worker *w) noexcept nogil:
     cdef uint32_t i
     for i in range(MAX_PORTS):
         if w.txq[i].n:
-            flush(w, w.shared.ports[i], &w.txq[i])
+            flush(w.shared.ports[i], &w.txq[i], w.counts)
     if w.tapq.n:
-        flush(w, w.shared.tap, &w.tapq)
+        flush(w.shared.tap, &w.tapq, w.tap_counts)
