@@ -29,9 +29,10 @@ from lbd.fastpath.port.ethdev cimport ethdev_rx, ethdev_shut, ethdev_tx
 from lbd.fastpath.port.memory cimport MemoryState, memory_rx, memory_shut, memory_tx
 from lbd.fastpath.port.packet cimport PacketState, packet_rx, packet_shut, packet_tx
 from lbd.fastpath.port.port cimport MAX_MACS, MAX_PORTS, Port
+from lbd.fastpath.port.sink cimport sink_rx, sink_shut, sink_tx
 from lbd.fastpath.port.tap cimport tap_rx, tap_shut, tap_tx
 from lbd.fastpath.reasons cimport N_VERDICTS
-from lbd.fastpath.stage.life cimport conn_end
+from lbd.fastpath.replay cimport Replay, replay
 from lbd.fastpath.state cimport EVENTS, STATES, WAITERS, Shared, Worker
 from lbd.fastpath.table.conn cimport C_USED, Bucket, Conn, ConnTable, conn_at
 from lbd.fastpath.table.directory cimport (K_NEIGHBOUR, K_SERVICE, MAX_PATHS, PAGES, Entry, Page, Real, Root, Route,
@@ -250,6 +251,12 @@ cdef class Dataplane:
         cdef Port *p = self._port(index, mac, mtu, -1)
         p.rx, p.tx, p.shut = &memory_rx, &memory_tx, &memory_shut
         p.state = calloc(1, sizeof(MemoryState))
+        self._attach(p)
+
+    def add_sink_port(self, uint32_t index, bytes mac, uint32_t mtu=1500):
+        """A port for replay."""
+        cdef Port *p = self._port(index, mac, mtu, -1)
+        p.rx, p.tx, p.shut = &sink_rx, &sink_tx, &sink_shut
         self._attach(p)
 
     def add_ethdev_port(self, uint32_t index, str device, str arguments, uint32_t mtu):
@@ -645,3 +652,24 @@ cdef class Dataplane:
             if self.shared.ports[i] != NULL and self.shared.ports[i].attached:
                 out.extend((i, data, header) for data, header in self._held(self.shared.ports[i]))
         return out
+
+    def replay(self, bytes frame, const uint32_t[::1] flows, bint straight):
+        """Cycles that whole bursts of this 64-byte frame take, each packet of the flow that ``flows`` says.
+
+        The flow is added to the frame's source address. straight: sent as they are, without the pipeline.
+        """
+        cdef Replay r
+        cdef uint32_t bursts = flows.shape[0] // BURST
+        cdef uint32_t i
+        cdef uint64_t cycles
+        memcpy(r.frame, <const char *>frame, 64)
+        for i in range(BURST):
+            r.m[i] = rte_pktmbuf_alloc(self.small)
+            r.m[i].data_len = 64
+            r.m[i].pkt_len = 64
+            memset(vnet_of(r.m[i]), 0, PRIV_SIZE)
+        with nogil:
+            cycles = replay(self.w, &r, &flows[0], bursts, straight)
+        for i in range(BURST):
+            rte_pktmbuf_free(r.m[i])
+        return cycles
