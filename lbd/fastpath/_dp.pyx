@@ -593,6 +593,12 @@ cdef class Dataplane:
             self._feed_burst(frames[at:at + BURST], verdicts)
         return verdicts, self._sent(), self._held(&self.tap)
 
+    def turn(self, double now):
+        """One turn of the worker's loop on this thread: house-keeping and a burst of every port. It must not run."""
+        self.w.now = <uint64_t>(now * 1e9)
+        keep_house(self.w)
+        return poll_ports(self.w)
+
     cdef void _feed_burst(self, frames, list verdicts) except *:
         cdef Burst *b = &self.w.burst
         cdef uint32_t i

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dp process and its machine: what the kernel has goes into the fastpath, what the fastpath needs into the kernel.
+
+Mirror (links, addresses, routes, neighbours) -> ports, next hops, claims; configuration -> local addresses and guard.
+The guard stands before the first port takes a frame and falls after the last one was closed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+from ipaddress import ip_address
+from typing import Any
+
+from lbd.fastpath import api
+from lbd.fastpath.claim import TABLE, Claims, ruleset
+from lbd.fastpath.configuration import Configuration
+from lbd.fastpath.forwarding import Forwarding, Link, Path, Route
+from lbd.fastpath.port.tap import open_tap
+from lbd.fastpath.ports import Ports, Wanted
+from lbd.kernel.addresses import Addresses
+from lbd.kernel.guard import Guard, GuardError, spawn_holder
+from lbd.kernel.mirror import Mirror
+from lbd.kernel.settings import Settings
+
+log = logging.getLogger("lbd.dp")
+
+TAP = "lbd0"
+TAP_ADDRESS = "169.254.237.1"
+TAP_SETTINGS = (
+    ("net.ipv4.conf.lbd0.rp_filter", "2", "what is punted came in by another interface"),
+    ("net.ipv4.conf.lbd0.accept_local", "1", "a punted frame may come from an address of this machine"),
+    ("net.ipv6.conf.lbd0.accept_ra", "0", "nobody advertises there"),
+    ("net.ipv6.conf.lbd0.accept_dad", "0", "nobody else is there"),
+)
+
+
+class Network:
+    def __init__(self, plane: Any, conf: Configuration, options: argparse.Namespace) -> None:
+        self._plane = plane
+        self._conf = conf
+        self._options = options
+        self.settings = Settings(os.path.join(options.run_dir, "dp.settings"))
+        self.mirror = Mirror(self._mirrored)
+        self._addresses = Addresses()
+        self._ports = Ports(plane, log.info)
+        self._forwarding = Forwarding(plane, self._resolve)
+        self._guard: Guard
+        self._guard_problem = ""
+        self._guarded: tuple[Claims, frozenset[tuple[str, tuple[bytes, ...]]]] | None = None
+        self._work = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._made: set[tuple[str, str]] = set()
+        self._tap = -1
+
+    async def start(self) -> None:
+        await self.mirror.start()
+        self._tap = open_tap(TAP)
+        self._open_guard()
+        await self.mirror.settle()
+        self._take_tap()
+        await self._sync(everything=True)
+        self._spawn(self._follow())
+
+    async def stop(self, *, keep_guard: bool) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for address, interface in self._made:
+            await self._addresses.remove(address, 32 if ":" not in address else 128, interface)
+        if not keep_guard:
+            await self._guard.remove()
+        await self._guard.close()
+        self.mirror.close()
+        self.settings.restore()
+        if self._tap >= 0:
+            os.close(self._tap)
+
+    def close_ports(self) -> None:
+        self._ports.close()
+
+    # --- what comes in
+
+    def asked(self, port: int, address: bytes, family: int) -> None:
+        self._forwarding.asked(port, str(ip_address(address)))
+
+    def configuration_changed(self) -> None:
+        self._ports.admit(self._admitted())
+        self._work.set()
+
+    def claims_changed(self) -> None:
+        if self._guarded is not None and self._conf.claims() != self._guarded[0]:
+            self._work.set()
+
+    def _mirrored(self) -> None:
+        self._work.set()
+
+    async def _follow(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            await self._sync()
+
+    # --- from the kernel into the fastpath
+
+    async def _sync(self, *, everything: bool = False) -> None:
+        dirty = {"links", "addresses", "routes", "neighbours"} if everything else self.mirror.take_dirty()
+        if "addresses" in dirty or "links" in dirty:
+            self._conf.set_host(self._host_addresses())
+        await self._have_local_addresses()
+        wanted = self._wanted_ports()
+        # the guard first: a port that is not guarded would be answered by the kernel as well
+        await self._guard_ports(wanted)
+        self._ports.admit(self._admitted())
+        changed = self._ports.sync(wanted)
+        if changed or everything:
+            self._forwarding.set_ports(self._links(), self._ports.attached())
+        if "neighbours" in dirty or changed:
+            self._forwarding.set_neighbours(self._neighbours(everything=everything or changed))
+        if "routes" in dirty or changed:
+            self._forwarding.set_routes(self._routes())
+
+    def _host_addresses(self) -> dict[str, frozenset[str]]:
+        out: dict[str, set[str]] = {}
+        for ifindex, address in self.mirror.addresses:
+            link = self.mirror.links.get(ifindex)
+            if link is not None:
+                out.setdefault(address, set()).add(link.name)
+        return {a: frozenset(names) for a, names in out.items()}
+
+    def _links(self) -> dict[int, Link]:
+        return {i: Link(x.name, x.mac, x.mtu) for i, x in self.mirror.links.items()}
+
+    def _wanted_ports(self) -> dict[str, Wanted]:
+        """Every Ethernet interface that is up, unless the options say otherwise."""
+        options = self._options
+        out: dict[str, Wanted] = {}
+        for ifindex, link in self.mirror.links.items():
+            chosen = link.name in options.interface if options.interface else link.ethernet
+            if not chosen or not link.up or link.name in (*options.exclude_interface, TAP):
+                continue
+            four, six = self._own_addresses(ifindex)
+            out[link.name] = Wanted(ifindex, Link(link.name, link.mac, link.mtu), (link.mac,), four, six)
+        return out
+
+    def _own_addresses(self, ifindex: int) -> tuple[bytes, bytes]:
+        """Where ICMP errors of ours come from: the first address of each family that is not a local or virtual one."""
+        four = six = b""
+        taken = {a.address for a in self._conf.local_addresses()}
+        for index, address in sorted(self.mirror.addresses):
+            if index != ifindex or address in taken:
+                continue
+            raw = ip_address(address)
+            if raw.version == 4:
+                four = four or raw.packed
+            elif not raw.is_link_local:
+                six = six or raw.packed
+        return four, six
+
+    def _neighbours(self, *, everything: bool) -> dict[tuple[int, str], bytes | None]:
+        keys = self.mirror.neighbours.keys() if everything else self.mirror.take_changed_neighbours()
+        out: dict[tuple[int, str], bytes | None] = {}
+        for key in keys:
+            neighbour = self.mirror.neighbours.get(key)
+            out[key] = neighbour.mac if neighbour is not None and neighbour.usable else None
+        return out
+
+    def _routes(self) -> list[Route]:
+        return [
+            Route(r.address, r.length, tuple(Path(p.ifindex, p.gateway) for p in r.paths))
+            for r in self.mirror.routes
+        ]
+
+    # --- from the fastpath into the kernel
+
+    def _resolve(self, ifindex: int, address: str, lasting: bool) -> None:
+        ask = self.mirror.keep_resolved if lasting else self.mirror.resolve
+        self._spawn(ask(ifindex, address))
+
+    async def _have_local_addresses(self) -> None:
+        """Local addresses are addresses of the kernel: it answers ARP and ND for them."""
+        wanted = {(a.address, a.interface) for a in self._conf.local_addresses()}
+        for address, interface in self._made - wanted:
+            await self._addresses.remove(address, 128 if ":" in address else 32, interface)
+        self._made &= wanted
+        present = self._host_addresses()
+        for address, interface in wanted - self._made:
+            if address in present or self.mirror.by_name(interface) is None:
+                continue
+            length = 128 if ":" in address else 32
+            if await self._addresses.add(address, length, interface, nodad=True, noprefixroute=True):
+                self._made.add((address, interface))
+
+    def _admitted(self) -> set[str]:
+        claims = self._conf.claims()
+        return set(claims.addresses() | claims.nat_addresses())
+
+    # --- guard and lbd0
+
+    def _open_guard(self) -> None:
+        fd = self._options.guard_fd
+        if fd is None:
+            fd = spawn_holder().fd
+        self._guard = Guard(fd, table=TABLE, on_repair=self._guard_repaired)
+
+    def _guard_repaired(self, what: str) -> None:
+        log.warning("the guard was put right: %s", what)
+
+    async def _guard_ports(self, wanted: dict[str, Wanted]) -> None:
+        """The guard as configuration and ports want it; what an nft refuses is said once and shown in the status."""
+        claims = self._conf.claims()
+        ports = frozenset((name, w.macs) for name, w in wanted.items())
+        if self._guarded == (claims, ports):
+            return
+        text = ruleset(claims, {name: [m.hex(":") for m in macs] for name, macs in ports})
+        try:
+            await self._guard.load(text)
+            self._guarded, self._guard_problem = (claims, ports), ""
+        except GuardError as error:
+            self._guard_problem = f"refused by nft: {error}"
+            log.error("the guard could not be set: %s", error)
+
+    def _take_tap(self) -> None:
+        link = self.mirror.by_name(TAP)
+        assert link is not None, "lbd0 was made before the mirror read the links"
+        self._plane.set_tap(self._tap, link.mac)
+
+    # --- what there is
+
+    def guard_status(self) -> str:
+        return self._guard_problem or ("standing" if self._guarded else "none")
+
+    def mbufs_of_ports(self) -> int:
+        return sum(self._plane.port_held(index) for index in self._ports.names().values())
+
+    def ports_status(self) -> tuple[api.PortStatus, ...]:
+        out = []
+        for name, index in sorted(self._ports.names().items()):
+            attached, rx, tx, failed = self._plane.port_counts(index)
+            out.append(
+                api.PortStatus(
+                    name=name, kind="shared", attached=attached, rx_packets=rx, tx_packets=tx, tx_failed=failed
+                )
+            )
+        rx, tx, failed = self._plane.tap_counts()
+        lbd0 = api.PortStatus(
+            name=TAP, kind="kernel", attached=self._tap >= 0, rx_packets=rx, tx_packets=tx, tx_failed=failed
+        )
+        return (*out, lbd0)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("%s", task.exception())
