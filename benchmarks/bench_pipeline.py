@@ -32,7 +32,9 @@ def dataplane(flows: int) -> Any:
     forwarding.set_ports({1: Link("eth0", OURS, 1500)}, {1: 0})
     forwarding.set_routes([Route("0.0.0.0", 0, (Path(1, "10.9.9.9"),))])
     forwarding.set_neighbours({(1, "10.9.9.9"): bytes.fromhex("020000000009")})
-    pool = api.LocalPool("p", tuple(api.LocalAddress(f"10.8.0.{n}", "eth0") for n in range(1, 2 + flows // 64_000)))
+    pool = api.LocalPool(
+        "p", tuple(api.LocalAddress(f"10.8.0.{n}", "eth0") for n in range(1, 2 + flows // 64_000))
+    )
     key = api.ServiceKey("10.7.0.1", 53, api.Protocol.UDP)
     reals = tuple(api.Real(f"10.6.0.{n}", 53, 1, api.Method.FNAT) for n in range(1, 11))
     service = api.Service(key=key, scheduler="rr", reals=reals, pool="p")
@@ -88,7 +90,16 @@ def measure(name: str, flows: int) -> dict[str, object]:
 def main() -> None:
     cpus = ",".join(map(str, sorted(os.sched_getaffinity(0))))
     _dp.eal_init(
-        ["--no-huge", "--no-shconf", "-m", "64", "--no-pci", "--no-telemetry", "--log-level=error", f"--lcores=0@({cpus})"]
+        [
+            "--no-huge",
+            "--no-shconf",
+            "-m",
+            "64",
+            "--no-pci",
+            "--no-telemetry",
+            "--log-level=error",
+            f"--lcores=0@({cpus})",
+        ]
     )
     for name, flows in FLOWS.items():
         print(json.dumps(measure(name, flows)), flush=True)

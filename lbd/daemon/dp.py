@@ -148,9 +148,13 @@ class Dp:
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m lbd.daemon.dp", description="The dataplane process of lbd.")
+    parser = argparse.ArgumentParser(
+        prog="python -m lbd.daemon.dp", description="The dataplane process of lbd."
+    )
     parser.add_argument("--run-dir", required=True, help="where dp.sock is made")
-    parser.add_argument("--guard-fd", type=int, help="the guard's holder, inherited; without it one is started")
+    parser.add_argument(
+        "--guard-fd", type=int, help="the guard's holder, inherited; without it one is started"
+    )
     parser.add_argument("--interface", action="append", default=[], help="take only these as shared ports")
     parser.add_argument("--exclude-interface", action="append", default=[], help="never take these")
     parser.add_argument("--keep-guard", action="store_true", help="leave the guard standing at the end")

@@ -240,7 +240,12 @@ class Network:
             attached, rx, tx, failed = self._plane.port_counts(index)
             out.append(
                 api.PortStatus(
-                    name=name, kind="shared", attached=attached, rx_packets=rx, tx_packets=tx, tx_failed=failed
+                    name=name,
+                    kind="shared",
+                    attached=attached,
+                    rx_packets=rx,
+                    tx_packets=tx,
+                    tx_failed=failed,
                 )
             )
         rx, tx, failed = self._plane.tap_counts()

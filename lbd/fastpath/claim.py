@@ -14,6 +14,7 @@ IPv4 or IPv6 to a MAC address of the port, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 
 import msgspec
 
@@ -101,7 +102,7 @@ _CHAIN6 = """
     ip6 daddr . meta l4proto . th dport @here6 fib daddr . iif type local counter drop
     meta l4proto { tcp, udp } ip6 daddr . th dport @local6 counter drop
     ip6 saddr . meta l4proto . th sport @nat6 fib daddr type != local counter drop
-    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } @th,112,8 { 6, 17 } goto error6
+    icmpv6 type 1-4 @th,112,8 { 6, 17 } goto error6
   }
   chain fragment6 {
     ip6 daddr @address6 fib daddr type local counter drop
@@ -114,9 +115,7 @@ _CHAIN6 = """
 
 
 def _number(address: str) -> str:
-    import ipaddress
-
-    return hex(int(ipaddress.ip_address(address)))
+    return hex(int(ip_address(address)))
 
 
 def _quoted(claims: Claims, family: str) -> list[str]:

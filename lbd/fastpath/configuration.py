@@ -142,9 +142,7 @@ class Configuration:
         for key, live in self._live.items():
             triple = (key.address, key.protocol.value, key.port)
             (here if live.conf.interface else services).add(triple)
-            nat |= {
-                (a, key.protocol.value, p) for (a, p), m in live.methods.items() if m is api.Method.NAT
-            }
+            nat |= {(a, key.protocol.value, p) for (a, p), m in live.methods.items() if m is api.Method.NAT}
         ranges = {(a, *self._laddr_range[a]) for a in self._laddr_index}
         return Claims(
             services=frozenset(services),

@@ -17,7 +17,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
 from lbd.fastpath import _dp, api
-from lbd.fastpath.configuration import Configuration, packed
+from lbd.fastpath.configuration import Configuration
 from lbd.fastpath.forwarding import Forwarding, Link, Path, Route
 
 MAC0, MAC1 = "02:00:00:00:01:00", "02:00:00:00:01:01"
@@ -68,7 +68,11 @@ class Bench:
         self.links = {1: Link("eth0", mac(MAC0), 1500), 2: Link("eth1", mac(MAC1), 1500)}
         self.forwarding.set_ports(self.links, {1: 0, 2: 1})
         self.forwarding.set_routes(
-            Route(net.prefix.format(port + 2, "0" if net.ip is IP else ""), 24 if net.ip is IP else 64, (Path(port, None),))
+            Route(
+                net.prefix.format(port + 2, "0" if net.ip is IP else ""),
+                24 if net.ip is IP else 64,
+                (Path(port, None),),
+            )
             for net in NETS.values()
             for port in (1, 2)
         )
@@ -81,7 +85,9 @@ class Bench:
     def neighbour(self, ifindex: int, address: str, to: str | None) -> None:
         self.forwarding.set_neighbours({(ifindex, address): mac(to) if to else None})
 
-    def service(self, method: str = "fnat", family: int = 4, protocol: str = "TCP", **more: Any) -> api.Service:
+    def service(
+        self, method: str = "fnat", family: int = 4, protocol: str = "TCP", **more: Any
+    ) -> api.Service:
         """A service on port 80 with two real servers on port 8080 (DR: 80), configured and returned."""
         net = NETS[family]
         pool = api.LocalPool("p", tuple(api.LocalAddress(n.local, "eth1") for n in NETS.values()))
@@ -92,7 +98,9 @@ class Bench:
         self.conf.apply([api.SetPool(pool), api.SetService(service)])
         return service
 
-    def feed(self, *frames: Packet | bytes, port: int = 0, at: float | None = None, header: bytes = b"") -> Fed:
+    def feed(
+        self, *frames: Packet | bytes, port: int = 0, at: float | None = None, header: bytes = b""
+    ) -> Fed:
         """Frames in by a port; time goes on by a millisecond, or to ``at`` seconds after the start."""
         self.now = 1.0 + at if at is not None else self.now + 0.001
         raw = [(port, bytes(f), header) if header else (port, bytes(f)) for f in frames]
@@ -133,14 +141,15 @@ def sums_made_anew(packet: Packet) -> Packet:
     return Ether(bytes(copy))
 
 
-
 def l4(protocol: str, sport: int, dport: int, flags: str = "S") -> Packet:
     if protocol == "TCP":
         return TCP(sport=sport, dport=dport, flags=flags, seq=7)
     return UDP(sport=sport, dport=dport)
 
 
-def request(net: Net, protocol: str = "TCP", sport: int = 1000, flags: str = "S", payload: bytes = b"") -> Packet:
+def request(
+    net: Net, protocol: str = "TCP", sport: int = 1000, flags: str = "S", payload: bytes = b""
+) -> Packet:
     """From the client to port 80 of the VIP."""
     ether = Ether(src=CLIENT_MAC, dst=MAC0)
     return ether / net.ip(src=net.client, dst=net.vip) / l4(protocol, sport, 80, flags) / Raw(payload)

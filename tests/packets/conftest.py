@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("lbd.fastpath._dp", reason="built without libdpdk-dev")
 
-from lbd.fastpath import _dp  # noqa: E402
-from tests.packets.bench import NETS, Bench, Net  # noqa: E402
+from lbd.fastpath import _dp
+from tests.packets.bench import NETS, Bench, Net
 
 EAL = ["--no-huge", "--no-shconf", "-m", "256", "--no-pci", "--no-telemetry", "--log-level=critical"]
 

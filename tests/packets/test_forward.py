@@ -80,7 +80,12 @@ def test_partial_checksum_stays_partial(bench, net, family, protocol):
     bench.service("fnat", family, protocol)
     frame = Ether(bytes(request(net, protocol, payload=b"data")))
     at = 14 + (20 if family == 4 else 40)
-    header = bytes([1, 0]) + bytes(4) + at.to_bytes(2, "little") + (16 if protocol == "TCP" else 6).to_bytes(2, "little")
+    header = (
+        bytes([1, 0])
+        + bytes(4)
+        + at.to_bytes(2, "little")
+        + (16 if protocol == "TCP" else 6).to_bytes(2, "little")
+    )
     field = at + (16 if protocol == "TCP" else 6)
     raw = bytearray(bytes(frame))
     raw[field : field + 2] = pseudo_sum(frame, len(raw) - at).to_bytes(2, "big")

@@ -40,7 +40,9 @@ def test_about_a_request(bench, net, family, protocol, kind):
         bench.service(method, family, protocol)
         frame = request(net, protocol, sport, payload=b"x" * 40)
         out = bench.one(frame)
-        back = bench.one(about(out, family, errors(family)[kind], "02:00:00:00:00:51", ROUTER[family]), port=1)
+        back = bench.one(
+            about(out, family, errors(family)[kind], "02:00:00:00:00:51", ROUTER[family]), port=1
+        )
         assert back.dst == "02:00:00:00:00:09"
         assert (back.getlayer(1).src, back.getlayer(1).dst) == (net.vip, net.client)
         assert quoted_tuple(back, protocol) == (net.client, sport, net.vip, 80)

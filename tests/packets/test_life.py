@@ -167,7 +167,9 @@ def test_scheduler(bench, net, family, scheduler, weights, turns):
 
 def test_neighbour_is_asked_for_and_awaited(bench, net, family):
     """The packet waits, the kernel is asked once, and it leaves when the neighbour is known."""
-    bench.service("fnat", family, "UDP", reals=(api.Real(net.prefix.format(4, "77"), 8080, 1, api.Method.FNAT),))
+    bench.service(
+        "fnat", family, "UDP", reals=(api.Real(net.prefix.format(4, "77"), 8080, 1, api.Method.FNAT),)
+    )
     fed = bench.feed(request(net, "UDP"), request(net, "UDP"))
     assert fed.verdicts == ["waiting", "waiting"]
     ((address, version, port),) = bench.dp.events()
@@ -182,7 +184,9 @@ def test_neighbour_is_asked_for_and_awaited(bench, net, family):
 
 
 def test_neighbour_that_does_not_answer(bench, net, family):
-    bench.service("fnat", family, "UDP", reals=(api.Real(net.prefix.format(4, "77"), 8080, 1, api.Method.FNAT),))
+    bench.service(
+        "fnat", family, "UDP", reals=(api.Real(net.prefix.format(4, "77"), 8080, 1, api.Method.FNAT),)
+    )
     bench.feed(*[request(net, "UDP", sport=n + 1) for n in range(300)])
     assert bench.counts() == {"drop.neighbour_queue_full": 300 - 256}
     bench.feed(at=10)
@@ -220,8 +224,12 @@ def test_port_that_goes_and_comes_back(bench, net, family):
     assert bench.feed(request(net, "UDP")).verdicts == ["tx"]
     assert bench.counts()["drop.port_detached"] == 1
     bench.dp.add_memory_port(1, mac("02:00:00:00:01:01"), 1500)
-    bench.forwarding.set_ports({1: bench.links[1], 9: Link("eth1", mac("02:00:00:00:01:01"), 1500)}, {1: 0, 9: 1})
-    routes = [Route(net.prefix.format(4, "0" if family == 4 else ""), 24 if family == 4 else 64, (Path(9, None),))]
+    bench.forwarding.set_ports(
+        {1: bench.links[1], 9: Link("eth1", mac("02:00:00:00:01:01"), 1500)}, {1: 0, 9: 1}
+    )
+    routes = [
+        Route(net.prefix.format(4, "0" if family == 4 else ""), 24 if family == 4 else 64, (Path(9, None),))
+    ]
     bench.forwarding.set_routes(routes)
     bench.neighbour(9, net.real1, "02:00:00:00:00:51")
     assert bench.one(request(net, "UDP")).dst == "02:00:00:00:00:51"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lbd.fastpath.forwarding import Link
-from tests.packets.bench import MAC0, NETS, Bench, mac, request
+from tests.packets.bench import NETS, Bench, request, sums_made_anew
 
 NET = NETS[4]
 
@@ -35,7 +35,7 @@ def test_frame_goes_out_and_comes_in(ring):
     assert ring.dp.turn(ring.now) == 1
     attached, rx, tx, failed = ring.dp.port_counts(2)
     assert (attached, rx, tx, failed) == (True, 1, 1, 0)
-    # to the real server's address and our MAC: nobody's claim here, so the kernel's, whose face of an owned port is lbd0
+    # to the real server's address and our MAC: nobody's claim, so the kernel's; its face of an owned port is lbd0
     assert ring.counts()["pass.not_claimed"] == 1
     (punted,) = ring.feed().punted
     assert punted.getlayer(1).dst == NET.real1
@@ -54,8 +54,6 @@ def test_partial_checksum_is_completed(ring):
     assert ring.feed(bytes(frame), header=header).verdicts == ["tx"]
     assert ring.dp.turn(ring.now) == 1
     (punted,) = ring.feed().punted
-    from tests.packets.bench import sums_made_anew
-
     assert punted == sums_made_anew(punted)
     ring.check_sums()
 
@@ -65,5 +63,3 @@ def test_super_frame_is_refused_by_name(ring):
     ring.feed(request(NET, "UDP", sport=8, payload=bytes(1000)), header=header)
     assert ring.counts()["drop.tx_refused"] == 1
     ring.check_sums()
-
-
