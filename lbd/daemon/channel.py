@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The asking end of a conversation with a vrrp or check process."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from lbd import wire
+from lbd.daemon import messages
+
+
+class Channel:
+    """One command at a time, one answer each; calls queue."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._lock = asyncio.Lock()
+
+    @classmethod
+    async def over(cls, end: socket.socket) -> Channel:
+        """Over one end of a socketpair."""
+        return cls(*await asyncio.open_unix_connection(sock=end))
+
+    @classmethod
+    async def to(cls, path: str) -> Channel | None:
+        """To the Unix socket of a running process; None where nobody listens."""
+        try:
+            return cls(*await asyncio.open_unix_connection(path))
+        except OSError:
+            return None
+
+    async def ask(self, command: messages.Command) -> messages.Answer | None:
+        """The answer; None if the other end is gone, or answers what is no answer."""
+        async with self._lock:
+            try:
+                self._writer.write(wire.pack(command))
+                await self._writer.drain()
+                answer: messages.Answer | None = await wire.receive(self._reader, messages.decode_answer)
+            except (ConnectionError, wire.WireError):
+                self.close()
+                return None
+            except asyncio.CancelledError:
+                self.close()  # the answer would be taken for the next command's
+                raise
+            return answer
+
+    def close(self) -> None:
+        self._writer.close()

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process of a Role: its event loop, its signals, the socketpair to the supervisor and its own Unix socket.
+
+It goes on when the supervisor is gone; a new one finds it by its socket. The role itself (vrrp, check) is started,
+reloaded and stopped by message and knows none of this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from lbd import wire
+from lbd.daemon import codes, logs, messages
+from lbd.daemon.pidfile import PidFile
+from lbd.daemon.role import Role
+from lbd.model import Config
+
+log = logging.getLogger("lbd.child")
+
+
+class Child:
+    """Serves one Role until it is told to stop; ``run()`` returns the exit code."""
+
+    def __init__(self, role: Role, socket_path: str) -> None:
+        self.role, self.socket_path = role, socket_path
+        self._config: Config | None = None
+        self._code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._turn = asyncio.Lock()
+        self._talks: set[asyncio.Task[object]] = set()
+
+    async def run(self, supervisor: socket.socket | None) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            loop.add_signal_handler(number, log.info, "%s is for the parent process", number.name)
+        server = await asyncio.start_unix_server(self._talk, sock=listening(self.socket_path))
+        if supervisor is not None:
+            reader, writer = await asyncio.open_unix_connection(sock=supervisor)
+            self._hold(self._talk(reader, writer, parent=True))
+        code = await self._code
+        await asyncio.sleep(0)  # let the answer to Stop leave
+        server.close()
+        with contextlib.suppress(OSError):
+            os.unlink(self.socket_path)
+        return code
+
+    def _hold(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.ensure_future(work)
+        self._talks.add(task)
+        task.add_done_callback(self._talks.discard)
+
+    def _on_signal(self) -> None:
+        self._hold(self._stop(messages.Stop()))
+
+    async def _talk(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, parent: bool = False
+    ) -> None:
+        """One conversation, to its end. Whoever configures or adopts is the supervisor."""
+        try:
+            while (command := await wire.receive(reader, messages.decode_command)) is not None:
+                parent = parent or isinstance(command, messages.Adopt)
+                writer.write(wire.pack(await self._obey(command)))
+                await writer.drain()
+                if isinstance(command, messages.Stop):
+                    break
+        except (wire.WireError, ConnectionError) as error:
+            log.warning("a conversation was broken off: %s", error)
+        finally:
+            writer.close()
+        if parent and not self._code.done():
+            self._on_orphaned()
+
+    def _on_orphaned(self) -> None:
+        if self._config is None:
+            self._end(codes.OK)  # never given work
+        else:
+            log.warning("The parent process is gone; going on without it")
+
+    async def _obey(self, command: messages.Command) -> messages.Answer:
+        match command:
+            case messages.GetStatus():
+                return self.role.status() if self._config else messages.Failed("not configured yet")
+            case messages.Adopt():
+                return messages.Adopted(os.getpid(), self._config)
+            case messages.Stop():
+                return await self._stop(command)
+            case messages.Configure():
+                return await self._start(command.config)
+            case messages.Reload():
+                return await self._reload(command.config)
+
+    async def _start(self, config: Config) -> messages.Answer:
+        async with self._turn:
+            try:
+                await self.role.start(config)
+            except (codes.StartError, OSError) as error:
+                return self._cannot(error)
+            except Exception:
+                log.exception("start failed")
+                self._end(codes.SOFTWARE)
+                return messages.Failed("it failed by an error of its own, see the log", codes.SOFTWARE)
+            self._config = config
+            return messages.Ready()
+
+    def _cannot(self, error: Exception) -> messages.Failed:
+        code = getattr(error, "code", codes.FATAL)
+        self._end(code)
+        return messages.Failed(str(error), code)
+
+    async def _reload(self, config: Config) -> messages.Answer:
+        async with self._turn:
+            try:
+                await self.role.reload(config)
+            except Exception as error:
+                log.exception("reload failed")
+                return messages.Failed(str(error) or type(error).__name__)
+            self._config = config
+            return messages.Ready()
+
+    async def _stop(self, command: messages.Stop) -> messages.Answer:
+        async with self._turn:
+            if self._code.done():
+                return messages.Ready()
+            try:
+                if command.release and self._config is not None:
+                    await self.role.stop()
+            except Exception as error:
+                log.exception("stop failed")
+                self._end(codes.SOFTWARE)
+                return messages.Failed(str(error) or type(error).__name__, codes.SOFTWARE)
+            self._end(codes.OK)
+            return messages.Ready()
+
+    def _end(self, code: int) -> None:
+        if not self._code.done():
+            self._code.set_result(code)
+
+
+def listening(path: str) -> socket.socket:
+    """A socket for its owner alone from the moment it has a name, in place of a dead predecessor's."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    mask = os.umask(0o177)
+    try:
+        sock.bind(path)
+    finally:
+        os.umask(mask)
+    return sock
+
+
+def run(role: Callable[[], Role], arguments: argparse.Namespace) -> int:
+    """The life of the process: PID file, name, event loop."""
+
+    async def life() -> int:
+        end = socket.socket(fileno=arguments.channel) if arguments.channel is not None else None
+        return await Child(role(), arguments.socket).run(end)
+
+    try:
+        pid_file = PidFile(arguments.pid_file)
+        try:
+            return asyncio.run(life())
+        finally:
+            pid_file.remove()
+    except codes.StartError as error:
+        log.error("%s", error)
+        return error.code
+    except Exception:
+        log.exception("a fault of our own")
+        return codes.SOFTWARE
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="lbd.daemon.child")
+    parser.add_argument("role", choices=["vrrp", "check"])
+    parser.add_argument("--socket", required=True, help="the Unix socket to answer on")
+    parser.add_argument("--channel", type=int, help="number of the inherited socket to the supervisor")
+    parser.add_argument("--pid-file", required=True)
+    parser.add_argument("--dp-socket", required=True, help="where the dp process answers")
+    parser.add_argument(
+        "--adopt", action="store_true", help="take over what a dead predecessor left in place"
+    )
+    return parser.parse_args(argv)
+
+
+def name_process(role: str) -> None:
+    with open("/proc/self/comm", "w", encoding="ascii") as file:
+        file.write(f"lbd_{role}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    chosen = arguments(argv)
+    logs.from_environment(logs.IDENTS[chosen.role])
+    name_process(chosen.role)
+
+    def make() -> Role:
+        if chosen.role == "vrrp":
+            from lbd.daemon.vrrp import VrrpRole
+
+            return VrrpRole(dp_socket=chosen.dp_socket, adopt=chosen.adopt)
+        from lbd.daemon.check import CheckRole
+
+        return CheckRole(dp_socket=chosen.dp_socket)
+
+    return run(make, chosen)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

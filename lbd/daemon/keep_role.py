@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The keeper of a vrrp or check process: it is configured, reloaded and stopped by message."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Callable
+
+from lbd.daemon import codes, logs, messages
+from lbd.daemon.channel import Channel
+from lbd.daemon.keeper import Keeper
+from lbd.daemon.options import Options
+from lbd.daemon.process import Process, spawn
+from lbd.model import Config
+
+log = logging.getLogger("lbd.supervisor")
+
+START_TIME = 30.0
+ADOPT_TIME = 2.0
+RELOAD_TIME = 60.0
+
+
+class RoleKeeper(Keeper):
+    def __init__(
+        self,
+        role: str,
+        options: Options,
+        config: Config,
+        on_permanent: Callable[[int], None],
+        command: list[str],
+    ) -> None:
+        super().__init__(options.respawn, on_permanent)
+        self.title = {"vrrp": "VRRP", "check": "Healthcheck"}[role]
+        self._role, self._options, self._config, self._command = role, options, config, command
+        self._channel: Channel | None = None
+        self._end: socket.socket | None = None
+
+    async def adopt(self) -> Process | None:
+        channel = await Channel.to(self._options.paths.socket(self._role))
+        if channel is None:
+            return None
+        with contextlib.suppress(TimeoutError, ProcessLookupError):
+            answer = await asyncio.wait_for(channel.ask(messages.Adopt()), ADOPT_TIME)
+            if isinstance(answer, messages.Adopted) and answer.config is not None:
+                self._channel = channel
+                process = Process(answer.pid)
+                if answer.config != self._config:
+                    await self._say(messages.Reload(self._config), RELOAD_TIME)
+                return process
+        channel.close()
+        raise codes.StartError(
+            f"a {self.title} process of an earlier lbd is there but does not answer; end it: "
+            f"kill -9 $(cat {self._pid_file})"
+        )
+
+    @property
+    def _pid_file(self) -> str:
+        paths = self._options.paths
+        return paths.vrrp_pid if self._role == "vrrp" else paths.checkers_pid
+
+    def spawn(self, again: bool) -> Process:
+        paths = self._options.paths
+        self._drop_channel()
+        self._end, theirs = socket.socketpair()
+        arguments = ["--socket", paths.socket(self._role), "--channel", str(theirs.fileno())]
+        arguments += ["--pid-file", self._pid_file, "--dp-socket", paths.socket("dp")]
+        arguments += ["--adopt"] if again or self._left_behind() else []
+        with theirs:
+            return spawn(
+                self._command + arguments,
+                keep=[theirs.fileno()],
+                environment=logs.to_environment(self._options.log),
+            )
+
+    def _left_behind(self) -> bool:
+        """True where a predecessor did not end in order: its socket is still there (an orderly end removes it)."""
+        return os.path.exists(self._options.paths.socket(self._role))
+
+    async def begin(self, process: Process) -> None:
+        if self._end is None:
+            raise RuntimeError("begin without spawn")
+        self._channel = await Channel.over(self._end)
+        answer = await self._say(messages.Configure(self._config), START_TIME)
+        if isinstance(answer, messages.Ready):
+            return
+        if isinstance(answer, messages.Failed):
+            raise codes.StartError(answer.reason, answer.code or codes.FATAL)
+        if not await process.wait(1.0):
+            raise codes.StartError(f"the {self.title} process did not start within {START_TIME:g} s")
+        code = process.ended.result() or 0
+        raise codes.StartError(f"the {self.title} process ended while starting", max(code, codes.FATAL))
+
+    async def reload(self, config: Config) -> bool:
+        """Hand over another configuration; False if the child keeps its old one."""
+        self._config = config  # what a restarted child is given, too
+        answer = await self._say(messages.Reload(config), RELOAD_TIME)
+        if isinstance(answer, messages.Ready):
+            return True
+        reason = answer.reason if isinstance(answer, messages.Failed) else "it does not answer"
+        log.error("%s child process did not take the new configuration: %s", self.title, reason)
+        return False
+
+    async def ask_to_stop(self, release: bool) -> None:
+        await self._say(messages.Stop(release=release), START_TIME)
+
+    async def _say(self, message: messages.Command, seconds: float) -> messages.Answer | None:
+        """The answer, or None if none came: the process is gone, or took too long."""
+        if self._channel is None:
+            return None
+        try:
+            return await asyncio.wait_for(self._channel.ask(message), seconds)
+        except TimeoutError:
+            return None
+
+    def _drop_channel(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parent process: it reads the configuration, runs the children that it needs, and stops all in order.
+
+It carries nothing itself: when it dies, vrrp, check and dp go on, and the next supervisor adopts them. Order of the
+start: dataplane, checks, VRRP, so that an address arrives where its services already stand. Order of the stop: VRRP
+(priority 0, addresses away), checks, dataplane, guard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import sdnotify
+
+from lbd.daemon import codes, parse
+from lbd.daemon.keep_dp import DpKeeper, Guard, require_fastpath
+from lbd.daemon.keep_role import RoleKeeper
+from lbd.daemon.keeper import Keeper
+from lbd.daemon.options import Options
+from lbd.daemon.process import python, reap_orphans
+from lbd.model import Config
+
+log = logging.getLogger("lbd.supervisor")
+
+ORDER = ("dp", "check", "vrrp")
+"""Of the start; the stop goes the other way."""
+
+
+def needed(config: Config, options: Options) -> tuple[str, ...]:
+    """Which children a configuration needs, in the order of their start."""
+    services = options.check and (bool(config.virtual_servers) or options.all_children)
+    vrrp = options.vrrp and (bool(config.vrrp_instances) or options.all_children)
+    wanted = {"dp": services, "check": services, "vrrp": vrrp}
+    return tuple(role for role in ORDER if wanted[role])
+
+
+Commands = dict[str, list[str]]
+
+COMMANDS: Commands = {
+    "parse": python("lbd.daemon.parse"),
+    "dp": python("lbd.daemon.dp"),
+    "check": python("lbd.daemon.child", "check"),
+    "vrrp": python("lbd.daemon.child", "vrrp"),
+}
+"""What each child process is started with, before its options; tests put others in their place."""
+
+
+class Supervisor:
+    """``run()`` returns the exit code. on_ready is called once, when everything that is needed runs."""
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        make_guard: Callable[[], Guard] | None = None,
+        commands: Commands = COMMANDS,
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.options = options
+        self._make_guard, self._commands, self._on_ready = make_guard, commands, on_ready
+        self.keepers: dict[str, Keeper] = {}
+        self._end = asyncio.Event()
+        self._code = codes.OK
+        self._turn = asyncio.Lock()
+        self._queued: asyncio.Task[None] | None = None
+        self._notifier = sdnotify.SystemdNotifier()
+
+    async def run(self) -> int:
+        self._listen()
+        start = asyncio.create_task(self._start())
+        ended = asyncio.create_task(self._end.wait())
+        await asyncio.wait([start, ended], return_when=asyncio.FIRST_COMPLETED)
+        if start.done():
+            try:
+                start.result()
+            except (codes.StartError, OSError) as error:
+                log.error("%s", error)
+                self._finish(getattr(error, "code", codes.FATAL))
+            else:
+                self._notifier.notify(f"READY=1\nMAINPID={os.getpid()}")
+                self._on_ready()
+        else:
+            start.cancel()
+            await asyncio.wait([start])
+        await ended
+        await self._stop()
+        return self._code
+
+    def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._finish, codes.OK)
+        if self.options.ignore_sigint:
+            loop.add_signal_handler(signal.SIGINT, log.info, "SIGINT is ignored (--ignore-sigint)")
+        else:
+            loop.add_signal_handler(signal.SIGINT, self._finish, codes.OK)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        for later in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGRTMIN + 2, signal.SIGRTMAX - 1):
+            loop.add_signal_handler(
+                later, log.warning, "signal %d: lbd writes no dump files yet; try: lbctl status", later
+            )
+        if os.getpid() == 1:
+            loop.add_signal_handler(signal.SIGCHLD, self._reap)
+
+    def _reap(self) -> None:
+        """PID 1 inherits whatever a script leaves behind."""
+        reap_orphans({keeper.process.pid for keeper in self.keepers.values() if keeper.process})
+
+    def _finish(self, code: int) -> None:
+        if not self._end.is_set():
+            self._code = code
+            self._end.set()
+
+    async def _start(self) -> None:
+        config = await self._read()
+        if config is None:
+            raise codes.StartError(
+                "the configuration is refused, nothing is started", self._code or codes.CONFIG
+            )
+        async with self._turn:
+            await self._go_over(config)
+
+    async def _read(self) -> Config | None:
+        """Parse in a child; its messages go to the log. None: refused, with the exit code set aside."""
+        parsed = await parse.in_child(self._commands["parse"], self.options.file, self.options.config_id)
+        for line in parsed.lines:
+            log.warning("%s", line)
+        if parsed.config is None:
+            self._code = parsed.exit_code
+        return parsed.config
+
+    async def _go_over(self, config: Config) -> bool:
+        """Start what is missing, reload what runs, stop what is needed no more. False if a child kept the old."""
+        wanted = needed(config, self.options)
+        if "dp" in wanted:
+            require_fastpath()
+        if not wanted:
+            log.warning("nothing to run: the configuration has no vrrp_instance and no virtual_server")
+        taken = True
+        for role in wanted:
+            keeper = self.keepers.get(role)
+            if keeper is None:
+                keeper = self._keeper(role, config)
+                await keeper.start()
+                self.keepers[role] = keeper
+            elif isinstance(keeper, RoleKeeper):
+                taken = await keeper.reload(config) and taken
+        for role in reversed(ORDER):
+            if role not in wanted and role in self.keepers:
+                await self.keepers.pop(role).stop()
+        return taken
+
+    def _keeper(self, role: str, config: Config) -> Keeper:
+        if role == "dp":
+            return DpKeeper(self.options, self._finish, self._make_guard, self._commands[role])
+        return RoleKeeper(role, self.options, config, self._finish, self._commands[role])
+
+    def _on_hangup(self) -> None:
+        """Two requests while one runs are one more run (keepalived queues one, too)."""
+        if self._queued is None or self._queued.done():
+            self._queued = asyncio.create_task(self._reload())
+
+    async def _reload(self) -> None:
+        async with self._turn:
+            self._queued = None
+            log.info("Reloading ...")
+            self._notifier.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            code = self._code
+            try:
+                config = await self._read()
+                if config is None:
+                    log.error("Reload refused: the running configuration stays as it is")
+                elif await self._go_over(config):
+                    log.info("Reload finished")
+            except (codes.StartError, OSError) as error:
+                log.error("Reload incomplete: %s", error)
+            self._code = code
+            self._notifier.notify("READY=1")
+
+    async def _stop(self) -> None:
+        log.info("Stopping")
+        self._notifier.notify("STOPPING=1")
+        if self._queued is not None:
+            self._queued.cancel()
+        for role in reversed(ORDER):
+            keeper = self.keepers.get(role)
+            if keeper is None:
+                continue
+            if role == "dp" and not self.options.release_ipvs:
+                keeper.forget()
+                continue
+            with contextlib.suppress(ProcessLookupError):
+                await keeper.stop(self.options.release_vrrp if role == "vrrp" else self.options.release_ipvs)
