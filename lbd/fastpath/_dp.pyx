@@ -141,10 +141,12 @@ cdef class Dataplane:
         self.w.root = <Root *>self.shared.root
         self._rcu()
         cdef bytes small = f"lbd{self.number}s".encode()
+        cdef bytes pieces = f"lbd{self.number}i".encode()
         cdef bytes jumbo = f"lbd{self.number}j".encode()
         self.small = rte_pktmbuf_pool_create(small, mbufs, 128, PRIV_SIZE, SMALL_ROOM + RTE_PKTMBUF_HEADROOM, -1)
         self.jumbo = rte_pktmbuf_pool_create(jumbo, jumbos, 0, PRIV_SIZE, JUMBO_ROOM + RTE_PKTMBUF_HEADROOM, -1)
-        if self.small == NULL or self.jumbo == NULL:
+        self.shared.indirect = rte_pktmbuf_pool_create(pieces, 1023, 0, PRIV_SIZE, 0, -1)
+        if self.small == NULL or self.jumbo == NULL or self.shared.indirect == NULL:
             raise DpError(f"no memory for packet buffers: {rte_strerror(rte_errno).decode()}")
 
     cdef void _table(self, ConnTable *t, uint32_t stride, uint32_t key, uint32_t address) except *:
@@ -182,6 +184,7 @@ cdef class Dataplane:
         self._bury_root(root)
         rte_mempool_free(self.small)
         rte_mempool_free(self.jumbo)
+        rte_mempool_free(self.shared.indirect)
         for address, size in self._maps:
             munmap(<void *><size_t>address, size)
         self.w = NULL
@@ -526,7 +529,8 @@ cdef class Dataplane:
                 self.mbufs_in_use())
 
     def mbufs_in_use(self):
-        return rte_mempool_in_use_count(self.small) + rte_mempool_in_use_count(self.jumbo)
+        return (rte_mempool_in_use_count(self.small) + rte_mempool_in_use_count(self.jumbo)
+                + rte_mempool_in_use_count(self.shared.indirect))
 
     def mbufs(self):
         return self.small.size + self.jumbo.size

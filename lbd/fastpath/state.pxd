@@ -46,6 +46,7 @@ cdef struct Shared:              # by all workers; written by control unless sai
     Port *ports[MAX_PORTS]
     Port *tap
     uint8_t tap_mac[6]
+    rte_mempool *indirect        # of fragments that point into the packet they are of
 
 cdef struct Worker:
     Shared *shared

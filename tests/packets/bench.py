@@ -166,3 +166,12 @@ def addresses(packet: Packet) -> tuple[str, int, str, int]:
     """Source, its port, destination, its port."""
     ip, t = packet.getlayer(1), packet.getlayer(2)
     return ip.src, t.sport, ip.dst, t.dport
+
+
+def ones(data: bytes) -> int:
+    """The one's complement sum of 16-bit words (RFC 1071), not complemented."""
+    data += b"\0" * (len(data) % 2)
+    total = sum(int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total

@@ -9,7 +9,7 @@ from scapy.layers.inet import TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
-from tests.packets.bench import NETS, addresses, reply_to, request, sums_made_anew
+from tests.packets.bench import NETS, addresses, ones, reply_to, request, sums_made_anew
 
 
 def test_request(bench, net, family, method, protocol):
@@ -92,19 +92,10 @@ def test_partial_checksum_stays_partial(bench, net, family, protocol):
     ((_, out),) = bench.feed(bytes(raw), header=header).sent
     # what the interface does: sum everything from csum_start on, the field included, and complement it
     data = bytearray(bytes(out)[at:])
-    total = ~ones_sum(data) & 0xFFFF
+    total = ~ones(bytes(data)) & 0xFFFF
     data[field - at : field - at + 2] = total.to_bytes(2, "big")
     completed = Ether(bytes(out)[:at] + bytes(data))
     assert completed == sums_made_anew(completed)
-
-
-def ones_sum(data: bytes) -> int:
-    if len(data) % 2:
-        data = bytes(data) + b"\0"
-    total = sum(int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
 
 
 def pseudo_sum(frame: Packet, length: int) -> int:
@@ -112,7 +103,7 @@ def pseudo_sum(frame: Packet, length: int) -> int:
     version = socket.AF_INET6 if ":" in ip.src else socket.AF_INET
     proto = 6 if TCP in frame else 17
     words = socket.inet_pton(version, ip.src) + socket.inet_pton(version, ip.dst)
-    return ones_sum(words + length.to_bytes(4, "big") + proto.to_bytes(4, "big"))
+    return ones(words + length.to_bytes(4, "big") + proto.to_bytes(4, "big"))
 
 
 def test_super_frame_passes_whole(bench, net, family):

@@ -293,3 +293,13 @@ def test_pool_goes_when_its_last_port_is_free(bench, net, family):
     bench.feed(at=100)
     bench.conf.tidy()
     assert not bench.conf.claims().locals
+
+
+def test_waiting_packet_that_turns_out_too_big(bench):
+    """Its MTU is known only when the neighbour is: IPv6 routers do not fragment (RFC 8200 section 5)."""
+    net = NETS[6]
+    bench.service("fnat", 6, "UDP", reals=(api.Real("fd74::77", 8080, 1, api.Method.FNAT),))
+    assert bench.feed(request(net, "UDP", payload=bytes(1600))).verdicts == ["waiting"]
+    bench.neighbour(2, "fd74::77", "02:00:00:00:00:77")
+    assert bench.feed().sent == []
+    assert bench.counts() == {"drop.too_big": 1}

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import pytest
-from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP, defragment
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
 from lbd.fastpath import api
-from tests.packets.bench import CLIENT_MAC, MAC0, NETS, reply_to, request
+from tests.packets.bench import CLIENT_MAC, MAC0, NETS, ones, reply_to, request, sums_made_anew
 
 TO_LBD = Ether(src=CLIENT_MAC, dst=MAC0)
 
@@ -223,3 +223,22 @@ def test_reply_of_a_server_that_answers_from_elsewhere_is_no_connection(bench, n
     stray = reply_to(out, "UDP")
     stray.getlayer(1).src = net.real2
     assert bench.feed(stray, port=1).verdicts == ["punt.no_connection"]
+
+
+@pytest.mark.parametrize("size", [1473, 1600, 9000, 40_000])
+def test_too_big_without_df_is_fragmented(bench, size):
+    """RFC 791: in pieces of the MTU that make the whole again, its checksum right; a partial one is completed."""
+    bench.service("fnat", 4, "UDP")
+    payload = bytes(n % 251 for n in range(size))
+    for header in (b"", bytes([1, 0, 0, 0, 0, 0, 34, 0, 6, 0])):
+        frame = bytearray(bytes(request(NETS[4], "UDP", payload=payload)))
+        if header:
+            words = bytes(frame[26:34]) + (17).to_bytes(2, "big") + (size + 8).to_bytes(2, "big")
+            frame[40:42] = ones(words).to_bytes(2, "big")
+        fed = bench.feed(bytes(frame), header=header)
+        pieces = [p for _, p in fed.sent]
+        assert len(pieces) == -(-(size + 8) // 1480)
+        assert all(len(p) <= 1514 for p in pieces)
+        whole = IP(bytes(defragment([p[IP] for p in pieces])[0]))
+        assert bytes(whole[Raw]) == payload
+        assert whole[UDP].chksum == IP(bytes(sums_made_anew(Ether() / whole))[14:])[UDP].chksum

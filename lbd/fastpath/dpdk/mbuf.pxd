@@ -27,9 +27,9 @@ cdef extern from "rte_mbuf.h" nogil:
     int rte_pktmbuf_alloc_bulk(rte_mempool *, rte_mbuf **, unsigned)
     void rte_pktmbuf_free(rte_mbuf *)
     void rte_pktmbuf_free_bulk(rte_mbuf **, unsigned)
+    char *rte_pktmbuf_adj(rte_mbuf *, uint16_t)
+    char *rte_pktmbuf_prepend(rte_mbuf *, uint16_t)
     void *rte_mbuf_to_priv(rte_mbuf *)
-    int rte_pktmbuf_trim(rte_mbuf *, uint16_t)
-    uint16_t rte_pktmbuf_tailroom(const rte_mbuf *)
 
 cdef extern from *:
     """

@@ -15,6 +15,7 @@ from lbd.fastpath.reasons cimport *
 from lbd.fastpath.rewrite.icmp cimport translate_error
 from lbd.fastpath.rewrite.method cimport DR
 from lbd.fastpath.rewrite.nat cimport translate
+from lbd.fastpath.slow.fragment cimport may_fragment
 from lbd.fastpath.slow.icmp cimport reject_too_big, reject_ttl
 from lbd.fastpath.stage.claim cimport wide
 from lbd.fastpath.stage.life cimport tcp_step
@@ -70,6 +71,8 @@ cdef inline int fits(Worker *w, Burst *b, uint32_t i, uint32_t hop) noexcept nog
     cdef Meta *k = &b.meta[i]
     cdef Hop *h = &w.shared.hops[hop]
     if h.state != HOP_VALID or segment_length(k, bytes_of(b.m[i]), b.m[i]) <= h.mtu:
+        return LIVE
+    if may_fragment(bytes_of(b.m[i]), b.m[i]):
         return LIVE
     reject_too_big(w, b, i, h.mtu)
     return DROP_TOO_BIG

@@ -6,12 +6,14 @@ from lbd.fastpath.atomic cimport load32, store32
 from lbd.fastpath.burst cimport BURST, Burst, Meta, end
 from lbd.fastpath.dpdk.eal cimport likely, rte_prefetch0, unlikely
 from lbd.fastpath.dpdk.mbuf cimport bytes_of, rte_mbuf, rte_pktmbuf_free
+from lbd.fastpath.hdr.virtio cimport VNET_GSO_NONE, vnet_of
 from lbd.fastpath.reasons cimport *
+from lbd.fastpath.slow.fragment cimport send_in_pieces
 from lbd.fastpath.stage.claim cimport wide
 from lbd.fastpath.stage.route cimport WAY_BLACKHOLE, WAY_NONE, WAY_UNRESOLVED, find_hop
 from lbd.fastpath.stage.send cimport send
 from lbd.fastpath.state cimport EVENTS, WAITERS, WAIT_TICKS, Event, Waiter, Worker
-from lbd.fastpath.table.hop cimport HOP_VALID, Hop
+from lbd.fastpath.table.hop cimport HOP_VALID, NO_PORT, Hop
 
 cdef extern from "unistd.h" nogil:
     ssize_t write(int fd, const void *, size_t)
@@ -21,7 +23,10 @@ cdef inline void put_on_wire(Worker *w, rte_mbuf *m, Hop *h) noexcept nogil:
     cdef uint8_t *frame = bytes_of(m)
     memcpy(frame, h.dmac, 6)
     memcpy(frame + 6, h.smac, 6)
-    send(w, h.port, m)
+    if unlikely(m.pkt_len > <uint32_t>h.mtu + 14 and vnet_of(m).gso_type == VNET_GSO_NONE and h.port != NO_PORT):
+        send_in_pieces(w, m, h)
+    else:
+        send(w, h.port, m)
 
 
 cdef inline void ask_control(Worker *w, const uint8_t *to, uint8_t family, uint16_t port) noexcept nogil:
