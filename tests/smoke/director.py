@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lbd.cli.status import Overview, ask_all
 from lbd.fastpath import api
 from lbd.fastpath.client import Client
 from tests.smoke.program import LOOK, Program
 from tests.smoke.topology import EXAMPLES, ROOT, Topology
 
 BIN = ROOT / ".venv/bin"
-ROLES = {"vrrp": "lbd.daemon.child vrrp", "check": "lbd.daemon.child check", "dp": "lbd.daemon.dp"}
 
 
 class Director:
@@ -67,14 +67,32 @@ class Director:
                 await asyncio.sleep(5 * LOOK)
         return status
 
-    def pid(self, role: str) -> int:
-        """Of the supervisor or of a role's process, by what it was started as."""
-        if role == "supervisor":
-            return self.program.pid
-        found = [pid for pid in self.net[self.host].pids() if ROLES[role] in _command_line(pid)]
-        if len(found) != 1:
-            raise LookupError(f"{len(found)} {role} processes run on {self.host}")
-        return found[0]
+    async def overview(self) -> Overview:
+        """The same as ``lbctl status`` shows, as a value and without another process."""
+        return await ask_all(str(self.run_dir))
+
+    async def pid(self, role: str) -> int:
+        """Of ``supervisor``, ``vrrp``, ``check`` or ``dp``."""
+        return self.program.pid if role == "supervisor" else (await self.overview()).pids[role]
+
+    async def serving(self, address: str, port: int) -> set[str]:
+        """The real servers that the dataplane gives new connections of this service now."""
+        async with self.dp() as dp:
+            stats = await dp.stats()
+        services = [s for s in stats.services if s.key.address == address and s.key.port == port]
+        return {real.address for service in services for real in service.reals if real.weight > 0}
+
+    async def serves(self, wanted: set[str], address: str, port: int, timeout: float = 30.0) -> float:
+        """Wait until exactly these serve; the seconds that took."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while (now := await self.serving(address, port)) != wanted:
+            if loop.time() > began + timeout:
+                raise TimeoutError(
+                    f"{self.host} balances to {sorted(now)}, not {sorted(wanted)}, after {timeout:g} s"
+                )
+            await asyncio.sleep(2 * LOOK)
+        return loop.time() - began
 
     def kill_all(self) -> None:
         """SIGKILL to everything of lbd on this host, whole."""
@@ -83,10 +101,3 @@ class Director:
 
     async def stop(self) -> int:
         return await self.program.end(15)
-
-
-def _command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""

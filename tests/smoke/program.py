@@ -9,12 +9,22 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.smoke.namespace import Namespace
 
 LOOK = 0.01
 """Seconds between two looks at a log: programs write to a file, so that they live on when whoever looks is gone."""
+
+
+async def becomes(true: Callable[[], bool], what: str, timeout: float = 10.0) -> None:
+    """For what the kernel shows and nobody tells of. TimeoutError with those words after the time."""
+    until = time.monotonic() + timeout
+    while not true():
+        if time.monotonic() > until:
+            raise TimeoutError(f"not within {timeout:g} s: {what}")
+        await asyncio.sleep(LOOK)
 
 
 class Program:
