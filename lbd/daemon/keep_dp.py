@@ -42,6 +42,7 @@ def require_fastpath() -> None:
 
 class DpKeeper(Keeper):
     title = "Dataplane"
+    permanent = ()  # it can do nothing wrong by configuration: what it once could, it can again
 
     def __init__(
         self,

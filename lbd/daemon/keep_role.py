@@ -10,6 +10,8 @@ import os
 import socket
 from collections.abc import Callable
 
+import msgspec
+
 from lbd.daemon import codes, logs, messages
 from lbd.daemon.channel import Channel
 from lbd.daemon.keeper import Keeper
@@ -24,6 +26,14 @@ ADOPT_TIME = 2.0
 RELOAD_TIME = 60.0
 
 
+def part(role: str, config: Config) -> Config:
+    """What a role is given. VRRP gets no real servers: reading 100,000 of them would hold up its adverts."""
+    if role != "vrrp":
+        return config
+    servers = tuple(msgspec.structs.replace(one, real_servers=()) for one in config.virtual_servers)
+    return msgspec.structs.replace(config, virtual_servers=servers)
+
+
 class RoleKeeper(Keeper):
     def __init__(
         self,
@@ -35,7 +45,8 @@ class RoleKeeper(Keeper):
     ) -> None:
         super().__init__(options.respawn, on_permanent)
         self.title = {"vrrp": "VRRP", "check": "Healthcheck"}[role]
-        self._role, self._options, self._config, self._command = role, options, config, command
+        self._role, self._options, self._command = role, options, command
+        self._config = part(role, config)
         self._channel: Channel | None = None
         self._end: socket.socket | None = None
 
@@ -95,11 +106,13 @@ class RoleKeeper(Keeper):
         raise codes.StartError(f"the {self.title} process ended while starting", max(code, codes.FATAL))
 
     async def reload(self, config: Config) -> bool:
-        """Hand over another configuration; False if the child keeps its old one."""
-        self._config = config  # what a restarted child is given, too
-        answer = await self._say(messages.Reload(config), RELOAD_TIME)
+        """Hand over another configuration; False if the child keeps its old one, or died of it."""
+        kept, self._config = self._config, part(self._role, config)  # what a restarted child is given, too
+        answer = await self._say(messages.Reload(self._config), RELOAD_TIME)
         if isinstance(answer, messages.Ready):
             return True
+        if isinstance(answer, messages.Failed):
+            self._config = kept
         reason = answer.reason if isinstance(answer, messages.Failed) else "it does not answer"
         log.error("%s child process did not take the new configuration: %s", self.title, reason)
         return False

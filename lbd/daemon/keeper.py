@@ -11,7 +11,7 @@ import asyncio
 import logging
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from lbd.daemon import codes
 from lbd.daemon.backoff import Backoff
@@ -28,6 +28,8 @@ class Keeper(ABC):
 
     title: str
     """As keepalived calls it in its log: ``VRRP``, ``Healthcheck``."""
+    permanent: Collection[int] = frozenset(codes.PERMANENT)
+    """Exit codes after which it is not started again: all of lbd stops, as keepalived does."""
 
     def __init__(self, respawn: bool, on_permanent: Callable[[int], None]) -> None:
         self.process: Process | None = None
@@ -76,7 +78,8 @@ class Keeper(ABC):
                 return
             code = self.process.ended.result()
             log.warning("%s child process, pid %d %s", self.title, self.process.pid, _how(code))
-            if not self._respawn or code in codes.PERMANENT:
+            if not self._respawn or code in self.permanent:
+                log.error("%s child process is not started again: all of lbd stops", self.title)
                 self._on_permanent(code if code and code > 0 else codes.FATAL)
                 return
             await self._again()
@@ -129,6 +132,4 @@ def _how(code: int | None) -> str:
         except ValueError:
             name = "real-time signal"
         return f"exited due to signal {-code} ({name})"
-    if code in codes.PERMANENT:
-        return f"exited with permanent error {codes.PERMANENT[code]}. Terminating"
-    return f"exited with status {code}"
+    return f"exited with status {code}" + (f" ({codes.PERMANENT[code]})" if code in codes.PERMANENT else "")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,6 +15,9 @@ from pathlib import Path
 
 import lbd
 
+_started: set[int] = set()
+"""Children that a Process waits for: nobody else may take their exit codes."""
+
 
 class Process:
     """``ended`` becomes the exit code, negative for a signal; None for a found process, whose code is not ours."""
@@ -22,6 +26,8 @@ class Process:
         """Raises ProcessLookupError if there is none. Needs a running event loop."""
         self.pid, self._child = pid, child
         self._fd = os.pidfd_open(pid)
+        if child is not None:
+            _started.add(pid)
         self.since = time.monotonic()
         self.ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().add_reader(self._fd, self._on_end)
@@ -29,6 +35,7 @@ class Process:
     def _on_end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._fd)
         code = self._child.wait() if self._child else None  # it ended: this does not wait
+        _started.discard(self.pid)
         os.close(self._fd)
         self._fd = -1
         if not self.ended.done():
@@ -41,10 +48,8 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         """By pidfd, so never to a stranger that got the same number."""
         if self._fd >= 0:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._fd, number)
-            except ProcessLookupError:
-                return
 
     async def wait(self, seconds: float | None = None) -> bool:
         """True when it ended within that time."""
@@ -97,11 +102,11 @@ def spawn(
     return Process(child.pid, child)
 
 
-def reap_orphans(ours: set[int]) -> None:
-    """As PID 1, take the exit codes of processes that were left to us; those that we started are watched."""
+def reap_orphans() -> None:
+    """As PID 1, take the exit codes of processes that were left to us; those that we started are waited for."""
     for task in os.listdir("/proc/self/task"):
         with open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
-            left = [int(word) for word in file.read().split()]
+            left = {int(word) for word in file.read().split()} - _started
         for pid in left:
-            if pid not in ours:
+            with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)

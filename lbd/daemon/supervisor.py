@@ -16,6 +16,7 @@ import signal
 import time
 from collections.abc import Callable
 
+import msgspec
 import sdnotify
 
 from lbd.daemon import codes, parse
@@ -38,6 +39,12 @@ def needed(config: Config, options: Options) -> tuple[str, ...]:
     vrrp = options.vrrp and (bool(config.vrrp_instances) or options.all_children)
     wanted = {"dp": services, "check": services, "vrrp": vrrp}
     return tuple(role for role in ORDER if wanted[role])
+
+
+def shown(config: Config) -> str:
+    """The configuration as JSON, without its passwords."""
+    hidden = tuple(msgspec.structs.replace(one, auth_pass=b"") for one in config.vrrp_instances)
+    return msgspec.json.encode(msgspec.structs.replace(config, vrrp_instances=hidden)).decode()
 
 
 Commands = dict[str, list[str]]
@@ -105,11 +112,7 @@ class Supervisor:
                 later, log.warning, "signal %d: lbd writes no dump files yet; try: lbctl status", later
             )
         if os.getpid() == 1:
-            loop.add_signal_handler(signal.SIGCHLD, self._reap)
-
-    def _reap(self) -> None:
-        """PID 1 inherits whatever a script leaves behind."""
-        reap_orphans({keeper.process.pid for keeper in self.keepers.values() if keeper.process})
+            loop.add_signal_handler(signal.SIGCHLD, reap_orphans)  # whatever a script leaves behind
 
     def _finish(self, code: int) -> None:
         if not self._end.is_set():
@@ -132,6 +135,8 @@ class Supervisor:
             log.warning("%s", line)
         if parsed.config is None:
             self._code = parsed.exit_code
+        elif self.options.dump:
+            log.info("Configuration: %s", shown(parsed.config))
         return parsed.config
 
     async def _go_over(self, config: Config) -> bool:
@@ -145,15 +150,22 @@ class Supervisor:
         for role in wanted:
             keeper = self.keepers.get(role)
             if keeper is None:
-                keeper = self._keeper(role, config)
-                await keeper.start()
-                self.keepers[role] = keeper
+                await self._begin(role, config)
             elif isinstance(keeper, RoleKeeper):
                 taken = await keeper.reload(config) and taken
         for role in reversed(ORDER):
             if role not in wanted and role in self.keepers:
                 await self.keepers.pop(role).stop()
         return taken
+
+    async def _begin(self, role: str, config: Config) -> None:
+        """Listed from before its start, so that a stop in the middle of it finds the process."""
+        keeper = self.keepers[role] = self._keeper(role, config)
+        try:
+            await keeper.start()
+        except (codes.StartError, OSError):
+            del self.keepers[role]
+            raise
 
     def _keeper(self, role: str, config: Config) -> Keeper:
         if role == "dp":

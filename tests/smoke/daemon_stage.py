@@ -58,6 +58,9 @@ class Actor:
     async def start(self, config: Config) -> None:
         if config.global_defs.router_id == "impossible":
             raise codes.StartError(f"{self.name}: no such interface eth9", codes.CONFIG)
+        if config.global_defs.router_id == "slow":
+            note(self.name, "starting")
+            await asyncio.sleep(0.5)
         self.config = config
         note(self.name, f"start {config.global_defs.router_id} adopt={self.adopt}")
         if self.name == "vrrp":
@@ -66,6 +69,8 @@ class Actor:
     async def reload(self, config: Config) -> None:
         if config.global_defs.router_id == "unwanted":
             raise ValueError("this is not to my liking")
+        if config.global_defs.router_id == "deadly":
+            os.kill(os.getpid(), signal.SIGKILL)
         self.config = config
         note(self.name, f"reload {config.global_defs.router_id}")
 
