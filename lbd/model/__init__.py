@@ -16,7 +16,14 @@ from lbd.model.service import (
     ServiceAddress,
     VirtualServer,
 )
-from lbd.model.vrrp import Authentication, VirtualAddress, VrrpInstance, VrrpState, VrrpSyncGroup
+from lbd.model.vrrp import (
+    Authentication,
+    TrackedInterface,
+    VirtualAddress,
+    VrrpInstance,
+    VrrpState,
+    VrrpSyncGroup,
+)
 
 __all__ = [
     "Authentication",
@@ -32,6 +39,7 @@ __all__ = [
     "RealServer",
     "ServiceAddress",
     "TcpCheck",
+    "TrackedInterface",
     "VirtualAddress",
     "VirtualServer",
     "VrrpInstance",

@@ -34,6 +34,14 @@ class VirtualAddress(msgspec.Struct, frozen=True, kw_only=True):
     brd: str | None = None
 
 
+class TrackedInterface(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of track_interface. Weight 0: FAULT while the interface is down."""
+
+    interface: str
+    weight: int = 0
+    reverse: bool = False
+
+
 class VrrpInstance(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     interface: str
@@ -64,6 +72,7 @@ class VrrpInstance(msgspec.Struct, frozen=True, kw_only=True):
     higher_prio_send_advert: bool = False
     v3_checksum_as_v2: bool = False
     dont_track_primary: bool = False
+    track_interface: tuple[TrackedInterface, ...] = ()
 
     @property
     def is_ipv6(self) -> bool:
@@ -74,3 +83,4 @@ class VrrpInstance(msgspec.Struct, frozen=True, kw_only=True):
 class VrrpSyncGroup(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     members: tuple[str, ...]
+    track_interface: tuple[TrackedInterface, ...] = ()

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Items → ``lbd.model.Config``: inheritance resolved, keepalived's completion checks done, one module a block family."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from lbd.confparser.build import global_defs, groups, service, tracking, vrrp
+from lbd.confparser.build.context import Context
+from lbd.confparser.check import Item
+from lbd.confparser.diagnostics import Report
+from lbd.model import Config
+
+__all__ = ["build"]
+
+
+def build(items: Sequence[Item], report: Report, interfaces: Collection[str] | None) -> Config:
+    of: dict[str, list[Item]] = {}
+    for item in items:
+        of.setdefault(item.name, []).append(item)
+
+    def blocks(name: str) -> list[Item]:
+        return of.get(name, [])
+
+    context = Context(report, interfaces)
+    globals_, defaults = global_defs.build(blocks("global_defs"), context)
+    instances = vrrp.build(blocks("vrrp_instance"), defaults, context)
+    names = {instance.name for instance in instances}
+    local = groups.local_addresses(blocks("local_address_group"), context)
+    addresses = groups.service_addresses(blocks("virtual_server_group"), context)
+    return Config(
+        global_defs=globals_,
+        vrrp_instances=instances,
+        vrrp_sync_groups=tracking.sync_groups(blocks("vrrp_sync_group"), names, context),
+        virtual_servers=service.build(blocks("virtual_server"), addresses, local, defaults, context),
+        local_address_groups=tuple(local.values()),
+    )

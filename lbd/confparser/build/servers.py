@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""real_server and sorry_server under one virtual_server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lbd.confparser.addresses import Endpoint
+from lbd.confparser.build import checks, kinds
+from lbd.confparser.build.checks import Inherited
+from lbd.confparser.build.context import Context
+from lbd.confparser.check import Item
+from lbd.model import ForwardingMethod, RealServer
+from lbd.model.net import is_ipv6
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """What a real server gets from its virtual server."""
+
+    families: frozenset[bool]
+    """True for IPv6."""
+    port: int
+    """0 where the virtual server has addresses with different ports."""
+    method: ForwardingMethod
+    weight: int
+    inhibit: bool
+    checks: Inherited
+
+
+class Servers:
+    def __init__(self, above: Above, context: Context) -> None:
+        self._above = above
+        self._context = context
+        self._report = context.report
+
+    def real_servers(self, service: Item) -> tuple[RealServer, ...]:
+        """In the order of the file. Duplicates, other families and methods not there yet are left out."""
+        found: dict[tuple[str, int], RealServer] = {}
+        for item in service.all("real_server"):
+            try:
+                server = self._real_server(item)
+            except kinds.UnsupportedError:
+                continue
+            if server is None:
+                continue
+            key = (server.address, server.port)
+            if key in found:
+                place = item.node.place(1, len(item.node.words) - 1)
+                self._report.add("LB0407", f"real server {server} is given twice: the first counts", place)
+                continue
+            found[key] = server
+        return tuple(found.values())
+
+    def _real_server(self, item: Item) -> RealServer | None:
+        """None where it is left out. Raises UnsupportedError for the same."""
+        where: Endpoint = item.value
+        above = self._above
+        if is_ipv6(where.address) not in above.families:
+            message = f"real server {where.address} is not of the family of the virtual server: left out"
+            self._report.add("LB0409", message, item.node.place(1))
+            return None
+        method = above.method
+        for kind in item.all("lvs_method"):
+            method = kinds.method(kind, self._context) or method
+        port = self._port(item, where, method)
+        inherited = above.checks.under(item)
+        return RealServer(
+            address=where.address,
+            port=port,
+            weight=item.get("weight", above.weight),
+            method=method,
+            inhibit_on_failure=item.get("inhibit_on_failure", above.inhibit),
+            checks=checks.build(item.items or (), where.address, port, inherited, self._context),
+            uthreshold=item.get("uthreshold", 0),
+            lthreshold=item.get("lthreshold", 0),
+        )
+
+    def _port(self, item: Item, where: Endpoint, method: ForwardingMethod, place: int = 2) -> int:
+        """DR does not change the packet, so its port is the service's."""
+        if where.port is None:
+            return self._above.port
+        if method is ForwardingMethod.DR and self._above.port and where.port != self._above.port:
+            message = f"{item.name} {where.address}: DR cannot change the port: {self._above.port} is used"
+            self._report.add("LB0408", message, item.node.place(place))
+            return self._above.port
+        return where.port
+
+    def sorry_server(self, service: Item) -> tuple[RealServer | None, bool]:
+        """``sorry_server_inhibit`` and ``sorry_server_lvs_method`` only count after ``sorry_server``."""
+        item: Item | None = None
+        method = self._above.method
+        inhibit = False
+        for inner in service.items or ():
+            if inner.name == "sorry_server":
+                item = inner
+            elif inner.name in ("sorry_server_inhibit", "sorry_server_lvs_method") and item is None:
+                message = f"{inner.name} before or without sorry_server: ignored"
+                self._report.add("LB0420", message, inner.node.place())
+            elif inner.name == "sorry_server_inhibit":
+                inhibit = True
+            elif inner.name == "sorry_server_lvs_method":
+                method = self._sorry_method(inner) or method
+        if item is None:
+            return None, False
+        where: Endpoint = item.value
+        if is_ipv6(where.address) not in self._above.families:
+            message = f"sorry_server {where.address} is not of the family of the virtual server: left out"
+            self._report.add("LB0409", message, item.node.place(1))
+            return None, False
+        port = self._port(item, where, method)
+        return RealServer(address=where.address, port=port, method=method), inhibit
+
+    def _sorry_method(self, item: Item) -> ForwardingMethod | None:
+        try:
+            return kinds.method(item, self._context)
+        except kinds.UnsupportedError:
+            return None

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""track_interface of instances and sync groups, and the sync groups themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from lbd.confparser.build.context import Context
+from lbd.confparser.check import Item
+from lbd.confparser.values import RefusedError, convert_int
+from lbd.model import TrackedInterface, VrrpSyncGroup
+
+_WEIGHT = convert_int(-253, 253)
+
+
+def tracked_interfaces(item: Item, context: Context) -> tuple[TrackedInterface, ...]:
+    """``IFNAME [weight W] [reverse]`` lines; a weight that is no weight leaves the line out."""
+    found: dict[str, TrackedInterface] = {}
+    for line in item.entries("track_interface"):
+        tracked = _tracked(line, context)
+        if tracked is not None:
+            found.setdefault(tracked.interface, tracked)
+    return tuple(found.values())
+
+
+def _tracked(line: Item, context: Context) -> TrackedInterface | None:
+    name, *options = line.value
+    context.interface(name, line.node.place(), "track_interface")
+    weight, reverse, index = 0, False, 0
+    while index < len(options):
+        word = options[index]
+        place = line.node.place(index + 1)
+        if word == "weight" and index + 1 < len(options):
+            index += 1
+            try:
+                weight = _WEIGHT(options[index])
+            except RefusedError as error:
+                message = f"track_interface {name}: {error}"
+                context.report.add("LB0201", message, line.node.place(index + 1), expected="a weight -253–253")
+                return None
+        elif word == "reverse":
+            reverse = True
+        else:
+            message = f"track_interface {name}: unknown option '{word}'"
+            context.report.add("LB0201", message, place, expected="weight WEIGHT or reverse")
+        index += 1
+    return TrackedInterface(interface=name, weight=weight, reverse=reverse)
+
+
+def sync_groups(items: Sequence[Item], instances: Collection[str], context: Context) -> tuple[VrrpSyncGroup, ...]:
+    """keepalived drops unknown members, then groups without members; a group of one is run with a message."""
+    found: dict[str, VrrpSyncGroup] = {}
+    taken: dict[str, str] = {}
+    for item in items:
+        name: str = item.value
+        if name in found:
+            context.report.add("LB0301", f"the sync group '{name}' is given twice: ignored", item.node.place(1))
+            continue
+        members = _members(item, instances, taken, context)
+        if not members:
+            message = f"sync group {name} has no virtual router: it is left out"
+            context.report.add("LB0311", message, item.node.place(0, 1))
+            continue
+        if len(members) == 1:
+            message = f"sync group {name} has only one virtual router: this is likely not what you want"
+            context.report.add("LB0311", message, item.node.place(0, 1))
+        found[name] = VrrpSyncGroup(
+            name=name, members=tuple(members), track_interface=tracked_interfaces(item, context)
+        )
+    return tuple(found.values())
+
+
+def _members(item: Item, instances: Collection[str], taken: dict[str, str], context: Context) -> list[str]:
+    members: list[str] = []
+    for group_number, group in enumerate(item.all("group")):
+        if group_number:
+            context.report.add("LB0204", f"sync group {item.value} has two group lists: the first counts", group.node.place())
+            break
+        for line in group.items or ():
+            name: str = line.value
+            place = line.node.place(line.node.words.index(name))
+            if name not in instances:
+                message = f"sync group {item.value}: there is no vrrp_instance '{name}': ignored"
+                context.report.add("LB0309", message, place)
+            elif name in taken:
+                message = f"{name} is in sync group {taken[name]} already: ignored in {item.value}"
+                context.report.add("LB0310", message, place)
+            else:
+                taken[name] = item.value
+                members.append(name)
+    return members

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""vrrp_instance: keepalived's defaults and completion checks (keepalived.conf(5); vrrp.c, vrrp_complete_instance)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lbd.confparser.addresses import AddressLine
+from lbd.confparser.build.context import Context
+from lbd.confparser.build.global_defs import Defaults, repeat_at_least_one
+from lbd.confparser.build.tracking import tracked_interfaces
+from lbd.confparser.check import Item
+from lbd.model import Authentication, VirtualAddress, VrrpInstance, VrrpState
+from lbd.model.net import is_ipv6
+
+MAX_ADDRESSES = 255
+"""The count field of an advert is one octet (RFC 9568 section 5.2.5)."""
+_MAX_V3_INTERVAL = 40.95
+
+
+def build(items: Sequence[Item], defaults: Defaults, context: Context) -> tuple[VrrpInstance, ...]:
+    found: dict[str, VrrpInstance] = {}
+    routers: dict[tuple[str, bool, int], str] = {}
+    for item in items:
+        name: str = item.value
+        if name in found:
+            message = f"the vrrp_instance name '{name}' is already used: this one is left out"
+            context.report.add("LB0301", message, item.node.place(1))
+            continue
+        instance = _Instance(item, defaults, context).build()
+        if instance is None:
+            continue
+        key = (instance.interface, instance.is_ipv6, instance.virtual_router_id)
+        if key in routers:
+            vrid = item.last("virtual_router_id")
+            message = f"({name}) virtual router ID {key[2]} on {key[0]} belongs to {routers[key]}: left out"
+            context.report.add("LB0302", message, (vrid or item).node.place(1))
+            continue
+        routers[key] = found.setdefault(name, instance).name
+    return tuple(found.values())
+
+
+class _Instance:
+    """One instance being put together; ``item`` is its block."""
+
+    def __init__(self, item: Item, defaults: Defaults, context: Context) -> None:
+        self._item = item
+        self._name: str = item.value
+        self._defaults = defaults
+        self._context = context
+        self._report = context.report
+
+    def build(self) -> VrrpInstance | None:
+        item = self._item
+        interface = item.last("interface")
+        vrid = item.last("virtual_router_id")
+        for what, found in (("interface", interface), ("virtual_router_id", vrid)):
+            if found is None:
+                message = f"({self._name}) {what} must be set: the instance is left out"
+                self._report.add("LB0303", message, item.node.place(0, 1))
+        if interface is None or vrid is None:
+            return None
+        self._context.interface(interface.value, interface.node.place(1), f"({self._name})")
+        ipv6 = self._family()
+        addresses, excess = self._addresses("virtual_ipaddress", interface.value, ipv6)
+        excluded, _ = self._addresses("virtual_ipaddress_excluded", interface.value, None)
+        version = self._version(ipv6)
+        if not self._has_addresses(addresses, version):
+            return None
+        state, priority = self._state()
+        auth_type, auth_pass = self._authentication(version)
+        peers = self._peers(ipv6)
+        return VrrpInstance(
+            name=self._name,
+            interface=interface.value,
+            virtual_router_id=vrid.value,
+            priority=priority,
+            state=state,
+            version=version,
+            advert_int=self._advert_int(version),
+            auth_type=auth_type,
+            auth_pass=auth_pass,
+            virtual_ipaddress=addresses,
+            virtual_ipaddress_excluded=excess + excluded,
+            mcast_src_ip=item.get("mcast_src_ip"),
+            unicast_src_ip=item.get("unicast_src_ip"),
+            unicast_peer=peers,
+            nopreempt=self._nopreempt(state, priority),
+            preempt_delay=self._preempt_delay(state),
+            lower_prio_no_advert=self._inherited("lower_prio_no_advert"),
+            higher_prio_send_advert=self._inherited("higher_prio_send_advert"),
+            v3_checksum_as_v2=self._inherited("v3_checksum_as_v2"),
+            down_timer_adverts=self._inherited("down_timer_adverts"),
+            dont_track_primary=item.last("dont_track_primary") is not None,
+            track_interface=tracked_interfaces(item, self._context),
+            **self._garp(),
+        )
+
+    def _inherited(self, name: str) -> Any:
+        return self._item.get(name, getattr(self._defaults, name))
+
+    def _family(self) -> bool:
+        """True for IPv6: of the first address, source or peer that stands in the block."""
+        for inner in self._item.items or ():
+            if inner.name in ("virtual_ipaddress", "unicast_peer"):
+                for line in inner.items or ():
+                    return is_ipv6(line.value.address)
+            if inner.name in ("mcast_src_ip", "unicast_src_ip"):
+                return is_ipv6(inner.value)
+        return False
+
+    def _addresses(
+        self, block: str, interface: str, ipv6: bool | None
+    ) -> tuple[tuple[VirtualAddress, ...], tuple[VirtualAddress, ...]]:
+        """The addresses, and those beyond what an advert can carry. ``ipv6`` None: of any family."""
+        found: dict[str, VirtualAddress] = {}
+        for line in self._item.entries(block):
+            value: AddressLine = line.value
+            if ipv6 is not None and is_ipv6(value.address) != ipv6:
+                message = f"({self._name}) {value.address} is not of the instance's family: ignored"
+                expected = f"an {'IPv6' if ipv6 else 'IPv4'} address, or put it into virtual_ipaddress_excluded"
+                self._report.add("LB0306", message, line.node.place(), expected=expected)
+                continue
+            if value.dev is not None:
+                place = line.node.place(line.node.words.index(value.dev))
+                self._context.interface(value.dev, place, f"({self._name}) {value.address}")
+            if value.others:
+                message = f"options of {value.address} that are not carried out yet: {', '.join(value.others)}"
+                self._report.add("LB0115", message, line.node.place())
+            if value.address in found:
+                self._report.add("LB0116", f"{value.address} is given twice", line.node.place())
+            found.setdefault(value.address, _virtual_address(value, interface))
+        every = tuple(found.values())
+        if ipv6 is not None and len(every) > MAX_ADDRESSES:
+            message = f"({self._name}) more than {MAX_ADDRESSES} addresses: the rest is treated as excluded"
+            self._report.add("LB0202", message, self._item.node.place(0, 1))
+        if ipv6 is None:
+            return every, ()
+        if ipv6 and every and not every[0].address.startswith("fe80:"):
+            message = f"({self._name}) the first IPv6 address should be link-local (RFC 9568 section 5.2.9)"
+            line = next(self._item.entries(block))
+            self._report.add("LB0313", message, line.node.place())
+        return every[:MAX_ADDRESSES], every[MAX_ADDRESSES:]
+
+    def _has_addresses(self, addresses: tuple[VirtualAddress, ...], version: int) -> bool:
+        """2.2.7: version 2 runs without addresses, version 3 does not."""
+        if addresses or self._item.last("no_virtual_ipaddress") is not None:
+            return True
+        left_out = version == 3
+        end = ": the instance is left out" if left_out else ""
+        message = f"({self._name}) no virtual_ipaddress; at least one is required{end}"
+        self._report.add("LB0305", message, self._item.node.place(0, 1))
+        return not left_out
+
+    def _version(self, ipv6: bool) -> int:
+        given = self._item.get("version")
+        return 3 if ipv6 else int(given) if given else self._defaults.vrrp_version
+
+    def _state(self) -> tuple[VrrpState, int]:
+        """Unset priority is 255 under MASTER, unset state is MASTER at 255. MASTER once is MASTER."""
+        item = self._item
+        states = [inner.value for inner in item.all("state")]
+        priority = item.get("priority")
+        if priority is None:
+            priority = 255 if "MASTER" in states and item.last("priority") is None and not self._bad_priority() else 100
+        master = "MASTER" in states or (not states and priority == 255)
+        return VrrpState.MASTER if master else VrrpState.BACKUP, priority
+
+    def _bad_priority(self) -> bool:
+        """True if a priority stands in the file and was no number: that is 100, not 255."""
+        return any(node.words[0] == "priority" for node in self._item.node.children or ())
+
+    def _advert_int(self, version: int) -> float:
+        item = self._item.last("advert_int")
+        if item is None:
+            return 1.0
+        given: float = item.value
+        if version == 2:
+            rounded = float(max(1, int(given + 0.5)))
+        else:
+            rounded = min(_MAX_V3_INTERVAL, max(0.01, int(given * 100 + 0.5) / 100))
+        if rounded != given:
+            message = f"({self._name}) advert_int {given:g} s cannot be sent in version {version}: {rounded:g} s is used"
+            self._report.add("LB0308", message, item.node.place(1))
+        return rounded
+
+    def _authentication(self, version: int) -> tuple[Authentication, bytes]:
+        """RFC 2338's password, version 2 only; AH and passwords over 8 bytes as keepalived treats them."""
+        block = self._item.last("authentication")
+        kind = block.last("auth_type") if block is not None else None
+        if block is None or kind is None:
+            return Authentication.NONE, b""
+        password = block.last("auth_pass")
+        if password is None:
+            message = f"({self._name}) authentication without auth_pass: ignored"
+            self._report.add("LB0303", message, block.node.place())
+        elif version == 3:
+            message = f"({self._name}) VRRP version 3 has no authentication: ignored (RFC 9568 section 9)"
+            self._report.add("LB0308", message, block.node.place())
+        elif kind.value == "AH":
+            message = "auth_type AH is not carried out yet: adverts are sent without authentication"
+            self._report.add("LB0115", message, kind.node.place(1))
+        else:
+            return Authentication.PASS, self._password(password)
+        return Authentication.NONE, b""
+
+    def _password(self, item: Item) -> bytes:
+        data: bytes = item.value.encode()
+        if len(data) > 8:
+            message = f"({self._name}) auth_pass is longer than 8 bytes: the first 8 are used"
+            self._report.add("LB0202", message, item.node.place(1))
+        return data[:8]
+
+    def _peers(self, ipv6: bool) -> tuple[str, ...]:
+        peers: list[str] = []
+        for line in self._item.entries("unicast_peer"):
+            if is_ipv6(line.value.address) != ipv6:
+                message = f"({self._name}) peer {line.value.address} is not of the instance's family: ignored"
+                self._report.add("LB0306", message, line.node.place())
+                continue
+            if line.value.port is not None:
+                message = f"min_ttl and max_ttl of {line.value.address} are not carried out yet: any TTL is taken"
+                self._report.add("LB0115", message, line.node.place())
+            peers.append(line.value.address)
+        words = ("unicast_peer", "unicast_src_ip", "check_unicast_src", "old_unicast_checksum")
+        keyword = self._item.last(*words)
+        if keyword is not None and not peers:
+            message = f"({self._name}) {keyword.name} without unicast peers: adverts are multicast"
+            self._report.add("LB0312", message, keyword.node.place())
+        return tuple(dict.fromkeys(peers))
+
+    def _nopreempt(self, state: VrrpState, priority: int) -> bool:
+        item = self._item.last("nopreempt", "preempt")
+        if item is None or item.name == "preempt":
+            return False
+        if state is VrrpState.MASTER or priority == 255:
+            why = "priority 255" if priority == 255 else "the initial state MASTER"
+            message = f"({self._name}) nopreempt does not go with {why}: cleared"
+            self._report.add("LB0307", message, item.node.place())
+            return False
+        return True
+
+    def _preempt_delay(self, state: VrrpState) -> float:
+        item = self._item.last("preempt_delay")
+        if item is None:
+            return 0.0
+        preempts = self._item.last("nopreempt", "preempt")
+        for clashes, why in (
+            (state is VrrpState.MASTER, "the initial state MASTER"),
+            (preempts is not None and preempts.name == "nopreempt", "nopreempt"),
+        ):
+            if clashes:
+                message = f"({self._name}) preempt_delay does not go with {why}: cleared"
+                self._report.add("LB0307", message, item.node.place())
+                return 0.0
+        delay: float = item.value
+        return delay
+
+    def _garp(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name in ("garp_master_delay", "garp_master_refresh"):
+            found[name] = float(self._inherited(name))
+        for name in ("garp_master_repeat", "garp_master_refresh_repeat"):
+            item = self._item.last(name)
+            found[name] = (
+                self._inherited(name) if item is None else repeat_at_least_one(item, self._context)
+            )
+        # The lower_prio pair follows the instance's master pair unless it is set somewhere itself.
+        for name, of in (("garp_lower_prio_delay", "garp_master_delay"), ("garp_lower_prio_repeat", "garp_master_repeat")):
+            own = self._item.get(name, getattr(self._defaults, name))
+            found[name] = found[of] if own is None else own
+        found["garp_lower_prio_delay"] = float(found["garp_lower_prio_delay"])
+        return found
+
+
+def _virtual_address(line: AddressLine, interface: str) -> VirtualAddress:
+    return VirtualAddress(
+        address=line.address,
+        prefix=line.prefix,
+        dev=line.dev or interface,
+        label=line.label,
+        scope=line.scope,
+        brd=line.brd,
+    )

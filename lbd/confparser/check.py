@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tree × schema → items: every line is looked up, its value read, and what is wrong with it said, once.
+
+What may stand where comes from the table alone; what values mean together is for ``build``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lbd.confparser.diagnostics import Report, closest
+from lbd.confparser.schema import Block, Keyword, Missing, Status
+from lbd.confparser.tree import Node
+from lbd.confparser.values import Complaint, Reading, Value
+
+
+class Item:
+    """A directive that was understood: its value, and what is in its block (None without one)."""
+
+    __slots__ = ("items", "node", "row", "value")
+
+    def __init__(self, row: Keyword | None, value: Any, node: Node) -> None:
+        self.row = row
+        self.value = value
+        self.node = node
+        self.items: list[Item] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.row.name if self.row is not None else ""
+
+    def all(self, *names: str) -> Iterator[Item]:
+        return (item for item in self.items or () if item.row is not None and item.row.name in names)
+
+    def last(self, *names: str) -> Item | None:
+        """keepalived sets a value again for a keyword given again, so the last one counts."""
+        found = None
+        for item in self.items or ():
+            if item.row is not None and item.row.name in names:
+                found = item
+        return found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        found = self.last(name)
+        return default if found is None else found.value
+
+    def entries(self, name: str) -> Iterator[Item]:
+        """The lines inside all blocks of this name."""
+        for item in self.all(name):
+            yield from item.items or ()
+
+
+class Checker:
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def check(self, nodes: list[Node], block: Block, *, quiet: bool = False) -> list[Item]:
+        """``quiet`` inside a block that is itself not carried out yet: one message for all of it."""
+        items: list[Item] = []
+        for node in nodes:
+            row = block.keywords.get(node.words[0])
+            if row is not None:
+                self._directive(node, row, items, quiet)
+            elif block.entry is not None:
+                self._entries(node, block, block.entry, items)
+            elif not block.unchecked:
+                self._unknown(node, block)
+        return items
+
+    def _directive(self, node: Node, row: Keyword, items: list[Item], quiet: bool) -> None:
+        if (row.block is None) != (node.children is None) and not self._braces(node, row):
+            return
+        words = node.words[1:]
+        if not words and row.missing is not Missing.SILENT:
+            self._missing(node, row)
+            return
+        reading = row.value.read(words)
+        if reading.complaints and not row.passed_over:
+            self._complain(node, reading.complaints, 1)
+        if reading.used < len(words):
+            self._extra(node, row.value, reading.used + 1, row.name)
+        if row.deprecated:
+            self._report.add("LB0114", f"{row.name} is deprecated", node.place(), suggestion=row.deprecated)
+        if row.status is not Status.WORKS and not quiet:
+            self._not_done(node, row)
+        if reading.value is None and not self._may_lack_value(row, reading):
+            return
+        item = Item(row, reading.value, node)
+        if row.block is not None:
+            inner_quiet = quiet or row.status is not Status.WORKS
+            item.items = self.check(node.children or [], row.block, quiet=inner_quiet)
+        items.append(item)
+
+    @staticmethod
+    def _may_lack_value(row: Keyword, reading: Reading) -> bool:
+        return row.value.optional and not reading.complaints
+
+    def _braces(self, node: Node, row: Keyword) -> bool:
+        """True if the line counts without its braces."""
+        if row.block is not None:
+            self._report.add("LB0105", f"{row.name} needs a block", node.place(len(node.words)), expected="{")
+            return False
+        where = node.place()
+        self._report.add("LB0104", f"{row.name} has no block: what is in the braces is left out", where)
+        return True
+
+    def _missing(self, node: Node, row: Keyword) -> None:
+        code = "LB0109" if row.missing is Missing.ABORTS else "LB0110"
+        self._report.add(
+            code, f"{row.name} needs a value", node.place(len(node.words)), expected=row.value.expected
+        )
+
+    def _not_done(self, node: Node, row: Keyword) -> None:
+        if row.status is Status.NOT_YET:
+            self._report.add("LB0115", f"{row.name} is not carried out yet: {row.consequence}", node.place())
+        else:
+            self._report.add("LB0116", f"{row.name} has no effect here: {row.consequence}", node.place())
+
+    def _entries(self, node: Node, block: Block, value: Value, items: list[Item]) -> None:
+        if node.children is not None:
+            self._report.add("LB0104", "no block may stand here: it is left out", node.place())
+            return
+        if block.entries_per_line:
+            items += [Item(None, word, node) for word in node.words]
+            return
+        reading = value.read(node.words)
+        if reading.complaints:
+            self._complain(node, reading.complaints, 0)
+        if reading.used < len(node.words):
+            self._extra(node, value, reading.used, node.words[0])
+        if reading.value is not None:
+            items.append(Item(None, reading.value, node))
+
+    def _complain(self, node: Node, complaints: tuple[Complaint, ...], first: int) -> None:
+        for complaint in complaints:
+            index = first + complaint.word
+            part = complaint.offset, complaint.length
+            place = node.inside(index, *part) if complaint.length else node.place(index)
+            message = f"{node.words[0]}: {complaint.message}" if first else complaint.message
+            self._report.add(complaint.code, message, place, expected=complaint.expected)
+
+    def _extra(self, node: Node, value: Value, first: int, name: str) -> None:
+        place = node.place(first, len(node.words) - 1)
+        extra = " ".join(node.words[first:])
+        if not value.takes_words:
+            self._report.add("LB0118", f"{name} takes no value: '{extra}' is ignored", place)
+        elif value.exact:
+            self._report.add(
+                "LB0203", f"{name}: '{extra}' may not stand here", place, expected=value.expected
+            )
+        else:
+            self._report.add("LB0108", f"{name}: '{extra}' is ignored", place, expected=value.expected)
+
+    def _unknown(self, node: Node, block: Block) -> None:
+        word = node.words[0]
+        what = "block" if node.children is not None else "keyword"
+        tail = ": the block is left out" if node.children is not None else ""
+        names = [
+            name for name, row in block.keywords.items() if (row.block is None) == (node.children is None)
+        ]
+        suggestion = closest(word, names) or closest(word, list(block.keywords))
+        self._report.add("LB0107", f"unknown {what} '{word}'{tail}", node.place(), suggestion=suggestion)

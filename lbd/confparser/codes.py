@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one table of message codes: stable names that people search for, and what each does to ``-t``'s exit code.
+
+A code is never given a second meaning and never removed. ``exit_code`` 0 marks messages that keepalived does not have
+(lint, "not yet"): they never change the verdict of a configuration test.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+
+class Severity(enum.Enum):
+    ERROR = "error"
+    """What is written cannot be done: the word, line or block is left out."""
+    WARNING = "warning"
+    """It runs, but not as written."""
+    SECURITY = "security"
+
+
+class Code(NamedTuple):
+    severity: Severity
+    exit_code: int
+    title: str
+    fatal: bool = False
+    """True where a start is refused, as keepalived's would be."""
+
+
+_E, _W, _S = Severity.ERROR, Severity.WARNING, Severity.SECURITY
+
+CODES: dict[str, Code] = {
+    # files
+    "LB0001": Code(_E, 4, "the configuration file cannot be read", fatal=True),
+    "LB0002": Code(_W, 0, "an include matches no file"),
+    "LB0003": Code(_W, 0, "an included file is skipped"),
+    "LB0004": Code(_E, 5, "an include includes itself"),
+    "LB0005": Code(_S, 6, "a strict include matches no file", fatal=True),
+    "LB0006": Code(_W, 0, "the file is not UTF-8"),
+    "LB0007": Code(_E, 5, "the configuration is too large"),
+    "LB0008": Code(_E, 5, "a line is too long"),
+    "LB0009": Code(_W, 0, "a line is longer than keepalived reads"),
+    "LB0010": Code(_E, 5, "a line holds a NUL byte"),
+    "LB0011": Code(_E, 5, "too many messages"),
+    # the language
+    "LB0101": Code(_E, 5, "unmatched quote"),
+    "LB0102": Code(_E, 5, "unexpected }"),
+    "LB0103": Code(_E, 5, "missing }"),
+    "LB0104": Code(_E, 5, "unexpected {"),
+    "LB0105": Code(_E, 5, "missing {"),
+    "LB0106": Code(_E, 5, "blocks are nested too deeply"),
+    "LB0107": Code(_E, 5, "unknown keyword"),
+    "LB0108": Code(_W, 0, "extra words are ignored"),
+    "LB0109": Code(_E, 2, "a mandatory value is missing", fatal=True),
+    "LB0110": Code(_E, 5, "a value is missing"),
+    "LB0111": Code(_E, 5, "a definition does not end"),
+    "LB0112": Code(_W, 0, "an undefined name is used"),
+    "LB0113": Code(_E, 5, "generators are not read yet"),
+    "LB0114": Code(_W, 5, "a deprecated keyword"),
+    "LB0115": Code(_W, 0, "a keyword that this version does not act on yet"),
+    "LB0116": Code(_W, 0, "a keyword without effect here"),
+    "LB0117": Code(_E, 5, "a block is empty"),
+    "LB0118": Code(_W, 0, "a flag takes no value"),
+    # values
+    "LB0201": Code(_E, 5, "an invalid value"),
+    "LB0202": Code(_W, 5, "a value is adjusted"),
+    "LB0203": Code(_E, 5, "extra words where none may stand"),
+    "LB0204": Code(_W, 5, "a keyword given twice"),
+    # VRRP
+    "LB0301": Code(_E, 5, "a duplicate name"),
+    "LB0302": Code(_E, 5, "the virtual router ID is used twice on an interface"),
+    "LB0303": Code(_E, 5, "the instance lacks something it cannot run without"),
+    "LB0304": Code(_E, 5, "no such interface", fatal=True),
+    "LB0305": Code(_W, 5, "an instance without virtual addresses"),
+    "LB0306": Code(_E, 5, "an address of the other family"),
+    "LB0307": Code(_W, 5, "state and preemption do not agree"),
+    "LB0308": Code(_W, 5, "VRRP version and setting do not agree"),
+    "LB0309": Code(_E, 5, "a sync group names an instance that does not exist"),
+    "LB0310": Code(_E, 5, "an instance is in two sync groups"),
+    "LB0311": Code(_W, 5, "a sync group is too small"),
+    "LB0312": Code(_W, 5, "unicast settings without peers"),
+    "LB0313": Code(_W, 0, "the first IPv6 address is not link-local"),
+    "LB0314": Code(_W, 0, "a sync group of one"),
+    "LB0315": Code(_E, 5, "a reference to a tracker that is not defined before it"),
+    # services
+    "LB0401": Code(_E, 5, "a virtual server without real servers"),
+    "LB0402": Code(_W, 5, "lb_algo is missing"),
+    "LB0403": Code(_W, 5, "lb_kind is missing"),
+    "LB0404": Code(_W, 5, "protocol is missing"),
+    "LB0405": Code(_W, 5, "quorum is more than the weights can reach"),
+    "LB0406": Code(_W, 5, "hysteresis is not below quorum"),
+    "LB0407": Code(_W, 5, "a real server given twice"),
+    "LB0408": Code(_W, 5, "the port of a real server cannot differ"),
+    "LB0409": Code(_E, 5, "a real server of the other family"),
+    "LB0410": Code(_E, 0, "no such virtual_server_group"),
+    "LB0411": Code(_E, 5, "FullNAT without local addresses"),
+    "LB0412": Code(_E, 0, "this forwarding method is not there yet"),
+    "LB0413": Code(_W, 5, "an unknown scheduler"),
+    "LB0414": Code(_W, 0, "this scheduler is not there yet"),
+    "LB0415": Code(_W, 5, "an unknown forwarding method"),
+    "LB0416": Code(_E, 0, "this kind of service is not there yet"),
+    "LB0417": Code(_W, 5, "one-packet scheduling needs UDP"),
+    "LB0418": Code(_W, 5, "a service for all ports needs persistence"),
+    "LB0419": Code(_W, 5, "a flag of another scheduler"),
+    "LB0420": Code(_W, 5, "a keyword that needs sorry_server before it"),
+    "LB0421": Code(_W, 5, "protocol is ignored for a firewall mark"),
+    "LB0422": Code(_W, 0, "a service given twice"),
+    "LB0423": Code(_E, 5, "the service is of another family than ip_family says"),
+    "LB0424": Code(_E, 0, "this protocol is not there yet"),
+    # checks
+    "LB0501": Code(_E, 5, "HTTP_GET without url"),
+    "LB0502": Code(_E, 5, "an url without path"),
+    "LB0503": Code(_W, 0, "this check is not there yet"),
+    "LB0504": Code(_E, 5, "a check lacks something it cannot run without"),
+    # scripts
+    "LB0601": Code(_S, 6, "scripts without enable_script_security"),
+}

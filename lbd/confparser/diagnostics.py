@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages about a configuration: values with a position, the collector of one run, and how they print.
+
+Nothing here raises on a user's mistake and nothing prints by itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from lbd.confparser.codes import CODES, Severity
+
+MAX_DIAGNOSTICS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Columns count characters from 1; ``end_column`` is one past the last."""
+
+    file: str
+    line: int
+    column: int
+    end_column: int
+    text: str = ""
+    """The line as it stands in the file."""
+    include_chain: tuple[str, ...] = ()
+    """``file:line`` of the includes that lead here, outermost first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    code: str
+    severity: Severity
+    message: str
+    file: str
+    line: int
+    column: int
+    end_column: int
+    expected: str = ""
+    suggestion: str = ""
+    include_chain: tuple[str, ...] = ()
+    source_line: str = ""
+
+    def short(self) -> str:
+        """One line, as compilers write: ``file:line:column: error: message [LB0107]``."""
+        hint = f" (did you mean '{self.suggestion}'?)" if self.suggestion else ""
+        expected = f"; expected {self.expected}" if self.expected else ""
+        text = f"{self._where()}: {self.severity.value}: {self.message}{expected}{hint} [{self.code}]"
+        return _printable(text)
+
+    def human(self, colour: bool = False) -> str:
+        """Several lines: the message, the source line with a caret, what was expected, where it was included."""
+        red, bold, off = ("\x1b[31m", "\x1b[1m", "\x1b[0m") if colour else ("", "", "")
+        tint = "\x1b[33m" if colour and self.severity is Severity.WARNING else red
+        head = f"{tint}{self.severity.value}[{self.code}]{off}"
+        lines = [f"{bold}{_printable(self._where())}{off}: {head}: {_printable(self.message)}"]
+        if self.source_line:
+            lines += self._excerpt(tint, off)
+        if self.expected:
+            lines.append(f"  = expected: {_printable(self.expected)}")
+        if self.suggestion:
+            lines.append(f"  = did you mean '{_printable(self.suggestion)}'?")
+        lines += [f"  = included from {_printable(step)}" for step in reversed(self.include_chain)]
+        return "\n".join(lines)
+
+    def _where(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    def _excerpt(self, tint: str, off: str) -> list[str]:
+        """At most 100 characters of the line around the place, so that a long line stays readable."""
+        start = max(0, self.column - 60) if self.column > 80 else 0
+        shown = self.source_line[start : start + 100]
+        caret = self.column - 1 - start
+        width = max(1, min(self.end_column - self.column, len(shown) - caret))
+        pad = "".join("\t" if c == "\t" else " " for c in shown[:caret])
+        number = str(self.line)
+        return [
+            f"  {number} | {_printable(shown)}",
+            f"  {' ' * len(number)} | {pad}{tint}{'^' * width}{off}",
+        ]
+
+
+def _printable(text: str) -> str:
+    """Control characters of a hostile file must not reach a terminal (CWE-150)."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
+
+
+def render(diagnostics: Iterable[Diagnostic], *, form: str = "human", colour: bool = False) -> str:
+    """``form`` is ``human`` or ``short``."""
+    if form == "short":
+        return "\n".join(d.short() for d in diagnostics)
+    return "\n\n".join(d.human(colour) for d in diagnostics)
+
+
+class Report:
+    """Collects the messages of one load. After MAX_DIAGNOSTICS it only counts."""
+
+    def __init__(self, main_file: str) -> None:
+        self.main_file = main_file
+        self._found: list[Diagnostic] = []
+        self._seen: set[tuple[str, str, int, int, str]] = set()
+        self.fatal = False
+        self._exit_code = 0
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        place: Place | None = None,
+        *,
+        expected: str = "",
+        suggestion: str = "",
+    ) -> None:
+        kind = CODES[code]
+        self.fatal = self.fatal or kind.fatal
+        self._rank(kind.exit_code)
+        where = place or Place(self.main_file, 0, 0, 0)
+        key = (code, where.file, where.line, where.column, message)
+        if key in self._seen or len(self._found) >= MAX_DIAGNOSTICS:
+            return
+        self._seen.add(key)
+        self._found.append(_diagnostic(code, kind.severity, message, where, expected, suggestion))
+        if len(self._found) == MAX_DIAGNOSTICS - 1:
+            self.add("LB0011", f"more than {MAX_DIAGNOSTICS - 1} messages: the rest is not shown", place)
+
+    def _rank(self, exit_code: int) -> None:
+        # A missing mandatory value ends keepalived at once with 2, whatever came before it (alloc_value_block).
+        if exit_code == 2 or self._exit_code == 2:
+            self._exit_code = 2
+        else:
+            self._exit_code = max(self._exit_code, exit_code)
+
+    @property
+    def exit_code(self) -> int:
+        return self._exit_code
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        return tuple(self._found)
+
+
+def _diagnostic(
+    code: str, severity: Severity, message: str, where: Place, expected: str, suggestion: str
+) -> Diagnostic:
+    return Diagnostic(
+        code=code,
+        severity=severity,
+        message=message,
+        file=where.file,
+        line=where.line,
+        column=where.column,
+        end_column=where.end_column,
+        expected=expected,
+        suggestion=suggestion,
+        include_chain=where.include_chain,
+        source_line=where.text,
+    )
+
+
+def closest(word: str, candidates: Sequence[str]) -> str:
+    """The likeliest intended word, or "" when none is near. Case alone never separates two words."""
+    if len(word) > 64:
+        return ""
+    lowered = {candidate.lower(): candidate for candidate in candidates}
+    if exact := lowered.get(word.lower()):
+        return exact
+    found = get_close_matches(word.lower(), lowered, n=1, cutoff=0.7)
+    return lowered[found[0]] if found else ""
+
+
+def colour_wanted(is_terminal: bool) -> bool:
+    """https://no-color.org: any non-empty NO_COLOR switches colour off."""
+    return is_terminal and not os.environ.get("NO_COLOR")

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One line of text to words and braces, each with its columns. No state between lines, no files.
+
+keepalived's plain tokeniser (keepalived.conf(5), "Quoted strings"): white space separates, ``#`` and ``!`` start a
+comment outside double quotes, ``\\#`` and ``\\!`` are the characters themselves, braces stand for themselves anywhere,
+``"..."`` is one word without escapes and may be empty. A configuration repeats its lines, so results are remembered.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+Span = tuple[int, int]
+"""First column and one past the last, counted from 0."""
+
+
+class Words(NamedTuple):
+    words: tuple[str, ...]
+    spans: tuple[Span, ...]
+
+
+class Brace(NamedTuple):
+    opens: bool
+    span: Span
+
+
+class Unmatched(NamedTuple):
+    """A quote without its partner: the line cannot be trusted and is dropped."""
+
+    span: Span
+
+
+Piece = Words | Brace | Unmatched
+
+_TOKEN = re.compile(
+    r'"(?P<quoted>[^"]*)"|(?P<brace>[{}])|(?P<comment>[#!])|(?P<unmatched>")|(?P<word>(?:\\[#!]|[^\s{}"#!])+)',
+    re.ASCII,
+)
+_ESCAPED = re.compile(r"\\([#!])")
+_REMEMBERED = 65536
+_memory: dict[str, tuple[Piece, ...]] = {}
+
+
+def pieces(text: str) -> tuple[Piece, ...]:
+    """Cut a line at its unquoted braces: the logical lines of keepalived's ``read_line``."""
+    found = _memory.get(text)
+    if found is None:
+        if len(_memory) >= _REMEMBERED:
+            _memory.clear()
+        found = _memory[text] = _cut(text)
+    return found
+
+
+def _cut(text: str) -> tuple[Piece, ...]:
+    out: list[Piece] = []
+    words: list[str] = []
+    spans: list[Span] = []
+
+    def flush() -> None:
+        if words:
+            out.append(Words(tuple(words), tuple(spans)))
+            words.clear()
+            spans.clear()
+
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup
+        if kind == "comment":
+            break
+        if kind == "unmatched":
+            return (Unmatched((match.start(), len(text.rstrip()))),)
+        if kind == "brace":
+            flush()
+            out.append(Brace(match[0] == "{", match.span()))
+            continue
+        word = match["quoted"] if kind == "quoted" else match[0]
+        words.append(_ESCAPED.sub(r"\1", word) if kind == "word" and "\\" in word else word)
+        spans.append(match.span())
+    flush()
+    return tuple(out)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way of a configuration: file → lines → tree → items → model, and the verdict."""
+
+from __future__ import annotations
+
+import glob
+import os
+import socket
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from lbd.confparser.build import build
+from lbd.confparser.check import Checker
+from lbd.confparser.diagnostics import Diagnostic, Report
+from lbd.confparser.reader import Reader
+from lbd.confparser.schema import ROOT, ROOT_BLOCKS
+from lbd.confparser.source import LogicalLine, UnreadableError
+from lbd.confparser.tree import build as build_tree
+from lbd.model import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    config: Config | None
+    """None where a start is refused."""
+    diagnostics: tuple[Diagnostic, ...]
+    exit_code: int
+    """What ``-t`` returns: keepalived 2.2.7's classes."""
+
+
+def default_config_id() -> str:
+    """keepalived's ``-i``: the host name up to the first dot."""
+    return socket.gethostname().partition(".")[0]
+
+
+def load(path: str, *, config_id: str | None = None, interfaces: Collection[str] | None = None) -> Loaded:
+    """Never raises for what is in the file, or for its absence.
+
+    ``interfaces`` names those that exist; without it, nothing is said about missing ones.
+    """
+    report = Report(path)
+    lines = _lines(path, Reader(report, config_id or default_config_id()), report)
+    config = None
+    if not report.fatal:
+        tree = build_tree(lines, report, ROOT_BLOCKS)
+        checker = Checker(report)
+        config = build(checker.check(tree, ROOT), report, interfaces)
+    return Loaded(None if report.fatal else config, report.diagnostics, report.exit_code)
+
+
+def _lines(path: str, reader: Reader, report: Report) -> list[LogicalLine]:
+    """All lines of the file, or of the files if the name is a pattern, as in keepalived."""
+    paths = [path]
+    if not os.path.lexists(path) and glob.has_magic(path):
+        paths = sorted(glob.glob(path)) or [path]
+    lines: list[LogicalLine] = []
+    for name in paths:
+        try:
+            lines += reader.lines(name)
+        except UnreadableError as error:
+            report.add("LB0001", f"{name}: {error}")
+    return lines

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shape of the table of keywords: what one row says about one directive.
+
+Parser, messages and (later) the reference pages read the rows; nothing is said twice.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lbd.confparser import values
+from lbd.confparser.values import Value
+
+
+class Status(enum.Enum):
+    WORKS = "works"
+    NOT_YET = "not yet"
+    """Understood and said so at every start, with the consequence."""
+    NO_EFFECT = "no effect"
+    """Will never do anything here; ``consequence`` says why."""
+
+
+class Missing(enum.Enum):
+    """What keepalived 2.2.7 does with the bare keyword where a value belongs (found by trying)."""
+
+    ABORTS = "aborts"
+    """It ends at once with exit code 2."""
+    REPORTED = "reported"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    name: str
+    value: Value
+    default: str
+    meaning: str
+    status: Status = Status.WORKS
+    consequence: str = ""
+    block: Block | None = None
+    missing: Missing = Missing.SILENT
+    source: str = "keepalived"
+    """Or ``DPVS``: only its fork of keepalived has the word."""
+    since: str = ""
+    """Of keepalived, for words newer than 2.2.7."""
+    deprecated: str = ""
+    """What to write instead."""
+    passed_over: bool = False
+    """keepalived's 2.2.7 reads a wrong value of this one without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What may stand between the braces: keywords, or lines of one shape (``entry``)."""
+
+    keywords: dict[str, Keyword] = field(default_factory=dict)
+    entry: Value | None = None
+    entries_per_line: bool = False
+    """True for lists whose lines may hold several words, each an entry of its own."""
+    unchecked: bool = False
+    """Lines are in a grammar that is not read yet."""
+
+
+_FLAG = values.flag()
+_BOOLEAN = values.boolean()
+
+
+def block(rows: Iterable[Keyword] = (), **options: object) -> Block:
+    keywords: dict[str, Keyword] = {}
+    for row in rows:
+        if row.name in keywords:
+            raise ValueError(f"{row.name} is in the table twice")
+        keywords[row.name] = row
+    return Block(keywords, **options)  # type: ignore[arg-type]
+
+
+def works(name: str, value: Value, default: str, meaning: str, **more: object) -> Keyword:
+    """A directive that this version carries out. Without its value keepalived stops (exit code 2)."""
+    missing = Missing.SILENT if value.optional or not value.takes_words else Missing.ABORTS
+    more.setdefault("missing", missing)
+    return Keyword(name, value, default, meaning, **more)  # type: ignore[arg-type]
+
+
+def works_flag(name: str, meaning: str, **more: object) -> Keyword:
+    return works(name, _FLAG, "off", meaning, **more)
+
+
+def works_bool(name: str, default: str, meaning: str, **more: object) -> Keyword:
+    return works(name, _BOOLEAN, default, meaning, **more)
+
+
+def works_block(name: str, head: Value, inner: Block, meaning: str, **more: object) -> Keyword:
+    return works(name, head, "", meaning, block=inner, **more)
+
+
+def later(name: str, value: Value, default: str, meaning: str, consequence: str, **more: object) -> Keyword:
+    """A directive that is understood and not carried out yet."""
+    more.setdefault("status", Status.NOT_YET)
+    return works(name, value, default, meaning, consequence=consequence, **more)
+
+
+def later_flag(name: str, meaning: str, consequence: str, **more: object) -> Keyword:
+    return later(name, _FLAG, "off", meaning, consequence, **more)
+
+
+def later_bool(name: str, default: str, meaning: str, consequence: str, **more: object) -> Keyword:
+    return later(name, _BOOLEAN, default, meaning, consequence, **more)
+
+
+def inert(name: str, value: Value, default: str, meaning: str, why: str, **more: object) -> Keyword:
+    """A directive without effect here, and why."""
+    return works(name, value, default, meaning, consequence=why, status=Status.NO_EFFECT, **more)
+
+
+NOTHING = values.flag()
+"""For blocks whose keyword takes no words."""
