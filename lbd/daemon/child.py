@@ -21,6 +21,7 @@ from typing import Any
 from lbd import wire
 from lbd.daemon import codes, logs, messages
 from lbd.daemon.pidfile import PidFile
+from lbd.daemon.process import hear_no_more
 from lbd.daemon.role import Role
 from lbd.model import Config
 
@@ -48,6 +49,7 @@ class Child:
             reader, writer = await asyncio.open_unix_connection(sock=supervisor)
             self._hold(self._talk(reader, writer, parent=True))
         code = await self._code
+        hear_no_more()
         await asyncio.sleep(0)  # let the answer to Stop leave
         server.close()
         with contextlib.suppress(OSError):

@@ -68,7 +68,8 @@ class Keeper(ABC):
         try:
             await self.begin(self.process)
         except codes.StartError:
-            await self.process.end(STOP_TIME)
+            if not await self.process.wait(STOP_TIME):  # it ends by itself where it said why
+                await self.process.end(STOP_TIME)
             raise
 
     async def _keep(self) -> None:

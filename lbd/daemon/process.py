@@ -102,6 +102,11 @@ def spawn(
     return Process(child.pid, child)
 
 
+def hear_no_more() -> None:
+    """For the end of a process: a signal that arrives while the event loop closes is answered with a traceback."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
+
+
 def reap_orphans() -> None:
     """As PID 1, take the exit codes of processes that were left to us; those that we started are waited for."""
     for task in os.listdir("/proc/self/task"):

@@ -24,7 +24,7 @@ from lbd.daemon.keep_dp import DpKeeper, Guard, require_fastpath
 from lbd.daemon.keep_role import RoleKeeper
 from lbd.daemon.keeper import Keeper
 from lbd.daemon.options import Options
-from lbd.daemon.process import python, reap_orphans
+from lbd.daemon.process import hear_no_more, python, reap_orphans
 from lbd.model import Config
 
 log = logging.getLogger("lbd.supervisor")
@@ -97,6 +97,7 @@ class Supervisor:
             await asyncio.wait([start])
         await ended
         await self._stop()
+        hear_no_more()
         return self._code
 
     def _listen(self) -> None:
