@@ -21,7 +21,8 @@ from lbd.fastpath.forwarding import Forwarding, Link, Path, Route
 from lbd.fastpath.port.tap import open_tap
 from lbd.fastpath.ports import Ports, Wanted
 from lbd.kernel.addresses import Addresses
-from lbd.kernel.guard import Guard, GuardError, spawn_holder
+from lbd.kernel.guard import Guard, GuardError
+from lbd.kernel.links import bring_up
 from lbd.kernel.mirror import Mirror
 from lbd.kernel.settings import Settings
 
@@ -47,7 +48,7 @@ class Network:
         self._addresses = Addresses()
         self._ports = Ports(plane, log.info)
         self._forwarding = Forwarding(plane, self._resolve)
-        self._guard: Guard
+        self._guard = Guard(options.guard_fd, table=TABLE, on_repair=self._guard_repaired)
         self._guard_problem = ""
         self._guarded: tuple[Claims, frozenset[tuple[str, tuple[bytes, ...]]]] | None = None
         self._work = asyncio.Event()
@@ -56,10 +57,11 @@ class Network:
         self._tap = -1
 
     async def start(self) -> None:
-        await self.mirror.start()
         self._tap = open_tap(TAP)
-        self._open_guard()
-        await self.mirror.settle()
+        for name, value, reason in TAP_SETTINGS:
+            self.settings.set(name, value, reason)
+        await bring_up(TAP, TAP_ADDRESS, 32)
+        await self.mirror.start()
         self._take_tap()
         await self._sync(everything=True)
         self._spawn(self._follow())
@@ -68,11 +70,12 @@ class Network:
         for task in self._tasks:
             task.cancel()
         for address, interface in self._made:
-            await self._addresses.remove(address, 32 if ":" not in address else 128, interface)
+            await self._addresses.remove(address, _length(address), interface)
         if not keep_guard:
             await self._guard.remove()
         await self._guard.close()
-        self.mirror.close()
+        await self.mirror.close()
+        await self._addresses.close()
         self.settings.restore()
         if self._tap >= 0:
             os.close(self._tap)
@@ -182,14 +185,16 @@ class Network:
         """Local addresses are addresses of the kernel: it answers ARP and ND for them."""
         wanted = {(a.address, a.interface) for a in self._conf.local_addresses()}
         for address, interface in self._made - wanted:
-            await self._addresses.remove(address, 128 if ":" in address else 32, interface)
+            await self._addresses.remove(address, _length(address), interface)
         self._made &= wanted
         present = self._host_addresses()
         for address, interface in wanted - self._made:
             if address in present or self.mirror.by_name(interface) is None:
                 continue
-            length = 128 if ":" in address else 32
-            if await self._addresses.add(address, length, interface, nodad=True, noprefixroute=True):
+            made = await self._addresses.add(
+                address, _length(address), interface, nodad=True, noprefixroute=True
+            )
+            if made:
                 self._made.add((address, interface))
 
     def _admitted(self) -> set[str]:
@@ -197,12 +202,6 @@ class Network:
         return set(claims.addresses() | claims.nat_addresses())
 
     # --- guard and lbd0
-
-    def _open_guard(self) -> None:
-        fd = self._options.guard_fd
-        if fd is None:
-            fd = spawn_holder().fd
-        self._guard = Guard(fd, table=TABLE, on_repair=self._guard_repaired)
 
     def _guard_repaired(self, what: str) -> None:
         log.warning("the guard was put right: %s", what)
@@ -263,3 +262,8 @@ class Network:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("%s", task.exception())
+
+
+def _length(address: str) -> int:
+    """A local address is one address, whatever network it is from."""
+    return 128 if ":" in address else 32

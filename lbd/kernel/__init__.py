@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adapters over the kernel: rtnetlink (pyroute2), nftables (nft) and sysctls. Effects only, no decisions."""

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Putting addresses on interfaces and taking them away. What was there before is told apart from what we made."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from pyroute2 import AsyncIPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+IFA_F_NODAD = 0x02
+IFA_F_NOPREFIXROUTE = 0x200
+
+SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254}
+
+
+class AddressError(Exception):
+    """The kernel refused; the text says which address and why."""
+
+
+class Addresses:
+    def __init__(self) -> None:
+        self._ask: Any = None
+
+    async def add(
+        self,
+        address: str,
+        prefix: int,
+        dev: str,
+        *,
+        label: str | None = None,
+        scope: str | None = None,
+        brd: str | None = None,
+        nodad: bool = False,
+        noprefixroute: bool = False,
+    ) -> bool:
+        """True if we made it, False if it was there. Raises AddressError."""
+        flags = (IFA_F_NODAD if nodad and ":" in address else 0) | (
+            IFA_F_NOPREFIXROUTE if noprefixroute else 0
+        )
+        more: dict[str, Any] = {}
+        if flags:
+            more["IFA_FLAGS"] = flags
+        if label:
+            more["label"] = label
+        if brd:
+            more["broadcast"] = brd
+        if scope:
+            more["scope"] = SCOPES[scope] if scope in SCOPES else int(scope)
+        try:
+            ask = await self._socket()
+            await ask.addr("add", index=await self._index(dev), address=address, prefixlen=prefix, **more)
+        except NetlinkError as error:
+            if error.code == errno.EEXIST:
+                return False
+            raise AddressError(f"{address}/{prefix} cannot be added to {dev}: {_words(error)}") from None
+        return True
+
+    async def remove(self, address: str, prefix: int, dev: str) -> bool:
+        """True if it was there. Raises AddressError."""
+        try:
+            ask = await self._socket()
+            await ask.addr("del", index=await self._index(dev), address=address, prefixlen=prefix)
+        except NetlinkError as error:
+            if error.code in (errno.EADDRNOTAVAIL, errno.ENODEV):
+                return False
+            raise AddressError(f"{address}/{prefix} cannot be removed from {dev}: {_words(error)}") from None
+        return True
+
+    async def present(self, address: str, dev: str) -> bool:
+        ask = await self._socket()
+        async for message in await ask.get_addr(index=await self._index(dev)):
+            if address in (message.get_attr("IFA_LOCAL"), message.get_attr("IFA_ADDRESS")):
+                return True
+        return False
+
+    async def close(self) -> None:
+        if self._ask is not None:
+            ask, self._ask = self._ask, None
+            ask.close()
+
+    async def _socket(self) -> Any:
+        if self._ask is None:
+            self._ask = AsyncIPRoute()
+            await self._ask.setup_endpoint()
+        return self._ask
+
+    async def _index(self, dev: str) -> int:
+        found = await (await self._socket()).link_lookup(ifname=dev)
+        if not found:
+            raise NetlinkError(errno.ENODEV, f"there is no interface {dev}")
+        return int(found[0])
+
+
+def _words(error: NetlinkError) -> str:
+    import os
+
+    return os.strerror(error.code)
