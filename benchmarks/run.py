@@ -21,8 +21,10 @@ RESULTS = HERE / "results"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One measurement. The baseline is measured in the same run, in turns; ratio is value / baseline. What else a program
-    tells in a row (its spread, say) is for its reader on the terminal and is left out here."""
+    """One measurement. The baseline is measured in the same run, in turns; ratio is value / baseline.
+
+    What else a program tells in a row (its spread, say) is for its reader on the terminal and is left out here.
+    """
 
     name: str
     value: float

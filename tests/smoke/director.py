@@ -71,9 +71,12 @@ class Director:
         """The same as ``lbctl status`` shows, as a value and without another process."""
         return await ask_all(str(self.run_dir))
 
-    async def pid(self, role: str) -> int:
-        """Of ``supervisor``, ``vrrp``, ``check`` or ``dp``."""
-        return self.program.pid if role == "supervisor" else (await self.overview()).pids[role]
+    async def shows(self, wanted: Callable[[Overview], bool], timeout: float = 10.0) -> Overview:
+        """The first overview for which that is true. TimeoutError after the time."""
+        async with asyncio.timeout(timeout):
+            while not wanted(overview := await self.overview()):
+                await asyncio.sleep(2 * LOOK)
+        return overview
 
     async def serving(self, address: str, port: int) -> set[str]:
         """The real servers that the dataplane gives new connections of this service now."""

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes of lbd are killed, and rule sets flushed, under a running transfer: not one byte is lost."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+
+from tests.smoke import configurations, traffic
+from tests.smoke.pair import Pair
+from tests.smoke.topology import REAL_SERVERS, TRANSFER, VIP, Topology
+
+pytestmark = [pytest.mark.root, pytest.mark.asyncio(loop_scope="module")]
+LENGTH = 30_000_000
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def pair() -> AsyncIterator[Pair]:
+    with Topology("fnat") as net:
+        await net.serve()
+        pair = Pair(net)
+        await pair.start_transfers()
+        yield pair
+
+
+async def under_transfers(pair: Pair, act: Callable[[], Awaitable[None]]) -> None:
+    """Both directions, both families, slow enough to last through the act, whole after it."""
+    client = pair.net["client"]
+    transfers = [
+        asyncio.create_task(move(client, VIP[family], LENGTH, TRANSFER, 0.03))
+        for move in (traffic.download, traffic.upload)
+        for family in (4, 6)
+    ]
+    await asyncio.sleep(0.5)  # they are in full flow
+    await act()
+    assert not any(task.done() for task in transfers), "the act outlasted the transfers, which shows nothing"
+    await asyncio.gather(*transfers)
+
+
+@pytest.mark.parametrize("role", ["check", "vrrp"])
+async def test_a_killed_role_is_back_and_no_byte_is_lost(pair: Pair, role: str) -> None:
+    before = (await pair.lb1.overview()).pids
+
+    async def kill() -> None:
+        os.kill(before[role], signal.SIGKILL)
+        await pair.lb1.shows(lambda now: now.pids.get(role) not in (None, before[role]), 3)
+
+    await under_transfers(pair, kill)
+    after = (await pair.lb1.overview()).pids
+    assert {name for name in after if after[name] != before[name]} == {role}
+    assert await pair.lb1.serving(VIP[4], TRANSFER) == pair.reals(4)
+
+
+async def test_the_supervisor_dies_and_the_next_adopts_its_children(pair: Pair) -> None:
+    before = (await pair.lb1.overview()).pids
+
+    async def kill() -> None:
+        pair.lb1.program.send(signal.SIGKILL)
+        await pair.lb1.program.ended()
+        assert (await pair.lb1.overview()).pids == before
+
+    await under_transfers(pair, kill)
+    await traffic.download(pair.net["client"], VIP[4], 1000)
+    successor = pair.lb1.start(pair.net.directory / "lb1.conf")
+    await successor.says("Adopted VRRP child process", 10)
+    assert (await pair.lb1.overview()).pids == before
+    assert await pair.lb1.stop() == 0
+    assert pair.net["lb1"].pids() == []
+
+
+async def test_a_flushed_ruleset_resets_nothing(pair: Pair) -> None:
+    async def flush() -> None:
+        for _ in range(5):
+            pair.net["lb1"].run("nft", "flush", "ruleset")
+            await asyncio.sleep(0.1)
+
+    await under_transfers(pair, flush)
+    assert (await pair.lb1.dp_status()).guard == "standing"
+
+
+async def test_lb2_answers_soon_after_all_of_lb1_is_killed(pair: Pair) -> None:
+    loop = asyncio.get_running_loop()
+    limit = configurations.takeover_limit("lb2")
+    killed = loop.time()
+    pair.lb1.kill_all()
+    async with asyncio.timeout(limit + 5):
+        while True:
+            try:
+                await traffic.download(pair.net["client"], VIP[4], 100)
+                break
+            except (OSError, EOFError):
+                await asyncio.sleep(0.01)
+    assert loop.time() - killed <= limit
+    await pair.holds(pair.lb2, 6, 5)
+    for _ in REAL_SERVERS:
+        await traffic.download(pair.net["client"], VIP[6], 100)
