@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import importlib.util
+import itertools
 import logging
 import os
 import signal
@@ -20,15 +22,56 @@ from lbd.fastpath.client import Client, GoneError, RefusedError
 
 log = logging.getLogger("lbd.supervisor")
 
+SYS_PIDFD_GETFD = 438
+"""The same on every architecture."""
 READY_TIME = 30.0
 """Seconds: EAL without hugepages touches all of its memory first."""
 
 
-class Guard(Protocol):
-    """The holder of the guard's socket: a process that nothing but the last closed descriptor ends."""
+class Holder(Protocol):
+    """The process that holds the guard's table: it ends when the last copy of the descriptor is closed."""
 
-    def fileno(self) -> int: ...
-    def close(self) -> None: ...
+    @property
+    def fd(self) -> int: ...
+    @property
+    def pid(self) -> int: ...
+
+
+def inherited_guard(pid: int) -> int | None:
+    """Our copy of the descriptor that an adopted dp process was started with, so that the guard outlives it again."""
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        words = file.read().decode(errors="replace").split("\0")
+    number = next((int(value) for name, value in itertools.pairwise(words) if name == "--guard-fd"), None)
+    if number is None:
+        return None
+    try:
+        fd = copy_descriptor(pid, number)
+    except OSError as error:
+        log.warning(
+            "the guard of the adopted dataplane cannot be shared (%s): it would go with it", error.strerror
+        )
+        return None
+    os.set_inheritable(fd, True)
+    return fd
+
+
+def copy_descriptor(pid: int, number: int) -> int:
+    """pidfd_getfd(2), for which Python has no name. Raises OSError."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        fd: int = ctypes.CDLL(None, use_errno=True).syscall(SYS_PIDFD_GETFD, pidfd, number, 0)
+        if fd < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        return fd
+    finally:
+        os.close(pidfd)
+
+
+def _ended(child: int) -> bool:
+    try:
+        return os.waitpid(child, os.WNOHANG) != (0, 0)
+    except ChildProcessError:
+        return True  # reaped by us as PID 1
 
 
 def require_fastpath() -> None:
@@ -48,12 +91,14 @@ class DpKeeper(Keeper):
         self,
         options: Options,
         on_permanent: Callable[[int], None],
-        make_guard: Callable[[], Guard] | None,
+        make_guard: Callable[[], Holder] | None,
         command: list[str],
     ) -> None:
         super().__init__(options.respawn, on_permanent)
         self._options, self._make_guard, self._command = options, make_guard, command
-        self._guard: Guard | None = None
+        self._guard_fd: int | None = None
+        self._holder: int | None = None
+        """Its number where we started it."""
         self._words: int | None = None
         """A memory file that takes what the process prints, when the console does not."""
 
@@ -61,7 +106,10 @@ class DpKeeper(Keeper):
         client = Client(self._options.paths.socket("dp"))
         try:
             await asyncio.wait_for(client.connect(), 2.0)
-            return Process((await asyncio.wait_for(client.status(), 2.0)).pid)
+            pid = (await asyncio.wait_for(client.status(), 2.0)).pid
+            process = Process(pid)
+            self._guard_fd = inherited_guard(pid)
+            return process
         except GoneError:
             return None
         except (TimeoutError, RefusedError, ProcessLookupError) as error:
@@ -72,17 +120,15 @@ class DpKeeper(Keeper):
             await client.close()
 
     def spawn(self, again: bool) -> Process:
-        if self._guard is None and self._make_guard is not None:
-            self._guard = self._make_guard()
+        self._hold_guard()
         arguments = ["--run-dir", self._options.paths.run_dir]
         for name in self._options.interfaces:
             arguments += ["--interface", name]
         for name in self._options.exclude_interfaces:
             arguments += ["--exclude-interface", name]
-        keep = []
-        if self._guard is not None:
-            keep.append(self._guard.fileno())
-            arguments += ["--guard-fd", str(self._guard.fileno())]
+        keep = [] if self._guard_fd is None else [self._guard_fd]
+        for fd in keep:
+            arguments += ["--guard-fd", str(fd)]
         self._forget_words()
         self._words = None if self._options.log.console else os.memfd_create("lbd_dp stderr")
         return spawn(
@@ -107,6 +153,19 @@ class DpKeeper(Keeper):
                 return
         raise codes.StartError(f"the dataplane process did not answer within {READY_TIME:g} s")
 
+    def _hold_guard(self) -> None:
+        """The same guard for every dp process, unless its holder ended."""
+        if self._holder is not None and _ended(self._holder):
+            self._let_guard_go()
+        if self._guard_fd is None and self._make_guard is not None:
+            holder = self._make_guard()
+            self._guard_fd, self._holder = holder.fd, holder.pid
+
+    def _let_guard_go(self) -> None:
+        if self._guard_fd is not None:
+            os.close(self._guard_fd)
+        self._guard_fd = self._holder = None
+
     def _last_words(self) -> str:
         if self._words is None:
             return "the dataplane process ended while starting"
@@ -128,6 +187,4 @@ class DpKeeper(Keeper):
     async def stop(self, release: bool = True) -> None:
         """The process first, the guard last."""
         await super().stop(release)
-        if self._guard is not None:
-            self._guard.close()
-            self._guard = None
+        self._let_guard_go()

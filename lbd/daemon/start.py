@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from lbd.daemon import codes, logs
 from lbd.daemon.background import Background
-from lbd.daemon.keep_dp import Guard
+from lbd.daemon.keep_dp import Holder
 from lbd.daemon.options import Options
 from lbd.daemon.pidfile import PidFile, lock, refuse_keepalived
 from lbd.daemon.supervisor import COMMANDS, Commands, Supervisor
@@ -23,11 +23,14 @@ _CAPABILITIES = {12: "NET_ADMIN", 13: "NET_RAW"}
 """By their number in linux/capability.h."""
 
 
-def spawn_guard() -> Guard:
+def spawn_guard() -> Holder:
     """The guard's holder, where there is a dataplane."""
-    from lbd.kernel.guard import spawn_holder  # VRRP alone needs none of it
+    from lbd.kernel.guard import GuardError, spawn_holder  # VRRP alone needs none of it
 
-    return spawn_holder()
+    try:
+        return spawn_holder()
+    except GuardError as error:
+        raise codes.StartError(str(error)) from error
 
 
 def start(
@@ -36,7 +39,7 @@ def start(
     fork: bool,
     title: str,
     commands: Commands = COMMANDS,
-    make_guard: Callable[[], Guard] = spawn_guard,
+    make_guard: Callable[[], Holder] = spawn_guard,
 ) -> int:
     """Run lbd until it is stopped; the exit code. With fork, the command returns as soon as all runs."""
     try:
@@ -55,7 +58,7 @@ def start(
 
 
 def _run(
-    options: Options, background: Background, title: str, commands: Commands, make_guard: Callable[[], Guard]
+    options: Options, background: Background, title: str, commands: Commands, make_guard: Callable[[], Holder]
 ) -> int:
     try:
         directory = _lock_run_dir(options.paths.run_dir)

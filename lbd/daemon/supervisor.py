@@ -20,7 +20,7 @@ import msgspec
 import sdnotify
 
 from lbd.daemon import codes, parse
-from lbd.daemon.keep_dp import DpKeeper, Guard, require_fastpath
+from lbd.daemon.keep_dp import DpKeeper, Holder, require_fastpath
 from lbd.daemon.keep_role import RoleKeeper
 from lbd.daemon.keeper import Keeper
 from lbd.daemon.options import Options
@@ -65,7 +65,7 @@ class Supervisor:
         self,
         options: Options,
         *,
-        make_guard: Callable[[], Guard] | None = None,
+        make_guard: Callable[[], Holder] | None = None,
         commands: Commands = COMMANDS,
         on_ready: Callable[[], None] = lambda: None,
     ) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from lbd.daemon import child, codes, logs, parse
 from lbd.daemon.start import start
 from lbd.fastpath import api
 from lbd.fastpath.server import Server
+from lbd.kernel.guard import Holder
 from lbd.model import Config
 from lbd.model.status import (
     CheckRoleStatus,
@@ -107,9 +109,19 @@ def _service(server: object) -> ServiceStatus:
 
 def play_lbd(words: list[str]) -> int:
     chosen = parser().parse_args(words)
-    guard = lambda: socket.socket(socket.AF_UNIX)  # noqa: E731  any descriptor will do
     options = command.options(chosen)
-    return start(options, fork=not chosen.dont_fork, title="lbd", commands=COMMANDS, make_guard=guard)
+    return start(options, fork=not chosen.dont_fork, title="lbd", commands=COMMANDS, make_guard=play_holder)
+
+
+def play_holder() -> Holder:
+    """Like the guard's: it ends when its last descriptor is closed, and says so."""
+    ours, its = socket.socketpair()
+    os.set_inheritable(ours.fileno(), True)
+    note("guard", "up")
+    with its:
+        script = f"cat > /dev/null; echo down >> {STAGE}/guard.events"
+        pid = subprocess.Popen(["sh", "-c", script], stdin=its, start_new_session=True).pid
+    return Holder(fd=ours.detach(), pid=pid)
 
 
 def play_role(words: list[str]) -> int:

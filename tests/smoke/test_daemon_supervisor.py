@@ -168,7 +168,19 @@ async def test_a_killed_dataplane_is_started_again_under_the_same_guard(stage: S
     await until(lambda: stage.events("check"))
     os.kill(stage.dp_pid(), signal.SIGKILL)
     await until(lambda: stage.events("dp") == ["start", "start"])
-    assert stage.log.read_text().count("Starting Dataplane") == 2
+    assert stage.events("guard") == ["up"]
+
+
+async def test_a_guard_whose_holder_ended_is_made_anew(stage: Stage) -> None:
+    stage.write(**SERVERS)
+    parent = stage.start()
+    await until(lambda: stage.events("check"))
+    holders = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+    names = {int(pid): Path(f"/proc/{pid}/comm").read_text().strip() for pid in holders}
+    os.kill(next(pid for pid, name in names.items() if name == "sh"), signal.SIGKILL)
+    os.kill(stage.dp_pid(), signal.SIGKILL)
+    await until(lambda: stage.events("dp") == ["start", "start"])
+    assert stage.events("guard").count("up") == 2
 
 
 async def test_deaths_in_a_row_are_answered_ever_later(stage: Stage) -> None:
@@ -196,8 +208,12 @@ async def test_a_killed_supervisor_leaves_all_and_the_next_adopts_it(stage: Stag
     await until(lambda: "Adopted VRRP child process" in stage.log.read_text())
     assert stage.status()["pids"] == before
     assert [len(stage.events(role)) for role in ("vrrp", "check", "dp")] == [1, 1, 1]
+    os.kill(before["dp"], signal.SIGKILL)  # the second holds the guard, too
+    await until(lambda: stage.events("dp") == ["start", "start"])
+    assert stage.events("guard") == ["up"]
     second.send_signal(signal.SIGTERM)
     assert second.wait(10) == 0
+    await until(lambda: stage.events("guard") == ["up", "down"])
     assert stage.processes() == []
 
 
@@ -344,6 +360,7 @@ async def test_dont_release_ipvs_leaves_the_dataplane(stage: Stage) -> None:
     assert parent.wait(10) == 0
     assert alive(dp)
     assert stage.events("dp") == ["start"]
+    assert stage.events("guard") == ["up"]
     stage.start()
     await until(lambda: "Adopted Dataplane" in stage.log.read_text())
 
