@@ -26,7 +26,7 @@ from lbd.daemon.start import start
 from lbd.fastpath import api
 from lbd.fastpath.server import Server
 from lbd.kernel.guard import Holder
-from lbd.model import Config
+from lbd.model import Config, VirtualServer
 from lbd.model.status import (
     CheckRoleStatus,
     RealStatus,
@@ -98,7 +98,7 @@ class Actor:
         )  # fmt: skip
 
 
-def _service(server: object) -> ServiceStatus:
+def _service(server: VirtualServer) -> ServiceStatus:
     real = RealStatus(
         address="10.0.0.2", port=80, weight=1, effective_weight=0, healthy=False, reason="refused"
     )
@@ -120,7 +120,7 @@ def play_holder() -> Holder:
     note("guard", "up")
     with its:
         script = f"cat > /dev/null; echo down >> {STAGE}/guard.events"
-        pid = subprocess.Popen(["sh", "-c", script], stdin=its, start_new_session=True).pid
+        pid = subprocess.Popen(["sh", "-c", script], stdin=its.fileno(), start_new_session=True).pid
     return Holder(fd=ours.detach(), pid=pid)
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,8 @@ STAGE = Path(__file__).with_name("daemon_stage.py")
 ROOT = STAGE.parents[2]
 pytestmark = pytest.mark.root
 
-VRRP = {"vrrp_instances": [{"name": "VI_1", "interface": "lo", "virtual_router_id": 1}]}
-SERVERS = {
+VRRP: dict[str, Any] = {"vrrp_instances": [{"name": "VI_1", "interface": "lo", "virtual_router_id": 1}]}
+SERVERS: dict[str, Any] = {
     "virtual_servers": [
         {"name": "[10.0.0.1]:tcp:80", "addresses": [{"address": "10.0.0.1", "port": 80, "protocol": "TCP"}]}
     ]
@@ -37,7 +38,7 @@ class Stage:
         self.log = directory / "log"
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def write(self, router_id: str = "one", **config: object) -> None:
+    def write(self, router_id: str = "one", **config: Any) -> None:
         self.file.write_text(json.dumps({"global_defs": {"router_id": router_id}, **config}))
 
     def command(self, *words: str) -> list[str]:
@@ -73,9 +74,9 @@ class Stage:
     def dp_pid(self) -> int:
         return int(self.status()["pids"]["dp"])
 
-    def status(self) -> dict[str, dict[str, object]]:
+    def status(self) -> dict[str, Any]:
         answer = self.lbctl("status", "-o", "json")
-        result: dict[str, dict[str, object]] = json.loads(answer.stdout)
+        result: dict[str, Any] = json.loads(answer.stdout)
         return result
 
     def lbctl(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -434,7 +435,7 @@ async def test_lbctl_shows_what_answers_and_names_what_does_not(stage: Stage) ->
     stage.start()
     await until(lambda: stage.events("vrrp"))
     status = stage.status()
-    service = status["services"][0]  # type: ignore[index]
+    service = status["services"][0]
     assert service["address"] == "TCP 10.0.0.1:80"
     assert service["real_servers"][0]["counters"]["connections"] == 7
     assert service["real_servers"][0]["reason"] == "refused"
@@ -448,7 +449,7 @@ async def test_lbctl_shows_what_answers_and_names_what_does_not(stage: Stage) ->
     status = stage.status()
     assert str(status["processes"]["check"]).startswith("does not answer")
     assert status["processes"]["vrrp"] == "running"
-    assert status["services"][0]["real_servers"][0]["counters"]["connections"] == 7  # type: ignore[index]
+    assert status["services"][0]["real_servers"][0]["counters"]["connections"] == 7
 
 
 async def test_without_capabilities_it_says_so(stage: Stage) -> None:
@@ -497,3 +498,30 @@ async def test_neither_starts_beside_the_other(stage: Stage) -> None:
             real.kill()
             real.wait()
         subprocess.run(["ip", "netns", "del", namespace], check=True)
+
+
+@pytest.mark.parametrize(
+    "noise", [b"\xff\xff\xff\xff", b"\x00\x00\x00\x02\xc0\xc0", b"\x00\x00\x00\x09abc", b"GET / HTTP/1.0\r\n"]
+)
+async def test_noise_on_a_control_socket_harms_nobody(stage: Stage, noise: bytes) -> None:
+    stage.write(**VRRP)
+    stage.start()
+    await until(lambda: stage.events("vrrp"))
+    reader, writer = await asyncio.open_unix_connection(str(stage.run_dir / "vrrp.sock"))
+    writer.write(noise)
+    writer.write_eof()
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+    assert stage.status()["processes"]["vrrp"] == "running"
+    assert "Traceback" not in stage.log.read_text()
+    assert (stage.run_dir / "vrrp.sock").stat().st_mode & 0o777 == 0o600
+    assert stage.run_dir.stat().st_mode & 0o777 == 0o700
+
+
+async def test_a_run_directory_that_others_may_write_is_refused(stage: Stage) -> None:
+    stage.write(**VRRP)
+    stage.run_dir.mkdir()
+    stage.run_dir.chmod(0o777)
+    answer = stage.run("-n")
+    assert answer.returncode == 1
+    assert "chmod it to 700" in answer.stderr
