@@ -203,7 +203,7 @@ class Mirror:
 
     def _link_event(self, message: Any, *, gone: bool) -> None:
         link = link_of(message)
-        if message["family"] not in (0,):
+        if message["family"] != 0:
             return  # a bridge tells of its ports with the family AF_BRIDGE: the link itself is unchanged
         before = self.links.get(link.ifindex)
         if gone:
