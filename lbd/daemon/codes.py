@@ -14,6 +14,9 @@ SOFTWARE = 70
 PERMANENT = {FATAL: "FATAL", CONFIG: "CONFIG", PERMISSION: "MISSING PERMISSION", NO_CONFIG: "NO CONFIG"}
 """A child that ends with one of these would end so again: the supervisor stops everything."""
 
+AT_START = {4: NO_CONFIG, 5: CONFIG}
+"""What a configuration test ends with, and what a start with the same file does: a test has classes of its own."""
+
 
 class StartError(Exception):
     """lbd cannot run as asked. The text is one sentence that says what to do; code is the exit code."""

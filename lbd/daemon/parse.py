@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import socket
 import subprocess
 import sys
@@ -61,8 +62,9 @@ async def in_child(command: list[str], file: str, config_id: str | None) -> Pars
         output, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
         message = _message(output)
     except (TimeoutError, wire.WireError):
-        await process.end(0.0)
         message, errors = None, b""
+    finally:
+        process.send(signal.SIGKILL)  # where we do not wait for its end
     if message is not None:
         return message
     what = f"{file}: the parser failed: {_last_line(errors)}"

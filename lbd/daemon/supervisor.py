@@ -135,7 +135,7 @@ class Supervisor:
         for line in parsed.lines:
             log.warning("%s", line)
         if parsed.config is None:
-            self._code = parsed.exit_code
+            self._code = codes.AT_START.get(parsed.exit_code, parsed.exit_code)
         elif self.options.dump:
             log.info("Configuration: %s", shown(parsed.config))
         return parsed.config
@@ -196,7 +196,8 @@ class Supervisor:
             self._notifier.notify("READY=1")
 
     async def _stop(self) -> None:
-        log.info("Stopping")
+        if self.keepers:
+            log.info("Stopping")
         self._notifier.notify("STOPPING=1")
         if self._queued is not None:
             self._queued.cancel()

@@ -132,6 +132,9 @@ def play_role(words: list[str]) -> int:
 
 def play_parse(words: list[str]) -> int:
     text = Path(words[0]).read_bytes()
+    if text == b"endless":
+        note("parse", "start")
+        signal.pause()
     try:
         result = parse.Parsed(config=msgspec.json.decode(text, type=Config), exit_code=0)
     except msgspec.DecodeError as error:

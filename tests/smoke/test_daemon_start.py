@@ -218,3 +218,14 @@ async def test_a_run_directory_that_others_may_write_is_refused(stage: Stage) ->
     answer = stage.run("-n")
     assert answer.returncode == 1
     assert "chmod it to 700" in answer.stderr
+
+
+async def test_sigterm_while_the_file_is_read_ends_the_reader_too(stage: Stage) -> None:
+    stage.file.write_text("endless")
+    parent = stage.start()
+    await until(lambda: stage.events("parse"))
+    since = time.monotonic()
+    parent.send_signal(signal.SIGTERM)
+    assert parent.wait(10) == 0
+    assert time.monotonic() - since < 2.0
+    assert stage.processes() == []
