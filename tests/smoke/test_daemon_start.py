@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -229,3 +231,20 @@ async def test_sigterm_while_the_file_is_read_ends_the_reader_too(stage: Stage) 
     assert parent.wait(10) == 0
     assert time.monotonic() - since < 2.0
     assert stage.processes() == []
+
+
+async def test_systemd_is_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.write(**VRRP)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(stage.directory / "notify"))
+        systemd.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(stage.directory / "notify"))
+        parent = stage.start()
+        assert await asyncio.to_thread(systemd.recv, 1024) == f"READY=1\nMAINPID={parent.pid}".encode()
+        assert stage.events("vrrp") == ["start one adopt=False"]
+        parent.send_signal(signal.SIGHUP)
+        assert (await asyncio.to_thread(systemd.recv, 1024)).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+        assert await asyncio.to_thread(systemd.recv, 1024) == b"READY=1"
+        parent.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(systemd.recv, 1024) == b"STOPPING=1"
+        assert parent.wait(10) == 0
