@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the dataplane should have, of a configuration and the health of its servers. Pure.
+
+As keepalived programs IPVS: a failed server is left out, or has weight 0 where it is inhibited; where the quorum is
+lost and there is a sorry server, that one stands in for all. Services are wanted on every node whatever its VRRP state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address
+
+from lbd.control.health import Health
+from lbd.fastpath import api
+from lbd.healthcheck.servers import ServerKey
+from lbd.model import Config, ForwardingMethod, GlobalDefs, LocalAddressGroup, LocalAddressRange, RealServer
+from lbd.model.net import Address
+from lbd.model.service import ServiceAddress, VirtualServer
+
+_MOST_WEIGHT = 65535
+"""Of keepalived and of the dataplane."""
+
+
+def desired(config: Config, health: Health) -> api.Table:
+    """Services and pools in the order of their keys. An address that stands twice belongs to the first."""
+    where = interfaces(config)
+    services: dict[api.ServiceKey, api.Service] = {}
+    for virtual in config.virtual_servers:
+        reals = reals_of(virtual, health)
+        for address in virtual.addresses:
+            key = service_key(address)
+            services.setdefault(key, _service(key, virtual, reals, where.get(address.address)))
+    ordered = tuple(services[key] for key in sorted(services))
+    return api.Table(
+        services=ordered,
+        pools=_pools(config.local_address_groups, ordered),
+        timeouts=_timeouts(config.global_defs),
+    )
+
+
+def interfaces(config: Config) -> dict[Address, str]:
+    """Where VRRP puts each of its addresses."""
+    return {
+        address.address: address.dev
+        for instance in config.vrrp_instances
+        for address in (*instance.virtual_ipaddress, *instance.virtual_ipaddress_excluded)
+    }
+
+
+def service_key(address: ServiceAddress) -> api.ServiceKey:
+    return api.ServiceKey(address.address, address.port, api.Protocol[address.protocol.value])
+
+
+def reals_of(virtual: VirtualServer, health: Health) -> tuple[api.Real, ...]:
+    """In the order of the configuration, the sorry server last; that one may also be a real server."""
+    sorry, lost = virtual.sorry_server, virtual.name in health.quorum_lost
+    closed = lost and sorry is not None
+    reals: dict[tuple[Address, int], api.Real] = {}
+    for real in virtual.real_servers:
+        out = closed or ServerKey(virtual.name, real.address, real.port) in health.failed
+        if not out or real.inhibit_on_failure:
+            reals[real.address, real.port] = _real(real, 0 if out else real.weight)
+    if sorry is not None and closed:
+        reals[sorry.address, sorry.port] = _real(sorry, sorry.weight)
+    elif sorry is not None and virtual.sorry_server_inhibit:
+        reals.setdefault((sorry.address, sorry.port), _real(sorry, 0))
+    return tuple(reals.values())
+
+
+def _real(real: RealServer, weight: int) -> api.Real:
+    return api.Real(real.address, real.port, min(max(weight, 0), _MOST_WEIGHT), api.Method[real.method.value])
+
+
+def _service(
+    key: api.ServiceKey, virtual: VirtualServer, reals: tuple[api.Real, ...], interface: str | None
+) -> api.Service:
+    return api.Service(
+        key=key,
+        scheduler=virtual.lb_algo,
+        reals=reals,
+        pool=virtual.laddr_group_name if _needs_pool(virtual) else None,
+        interface=interface,
+        establish_timeout=virtual.establish_timeout,
+    )
+
+
+def _needs_pool(virtual: VirtualServer) -> bool:
+    """By its configuration, not by who is alive, so that a failure does not move the pool."""
+    every = (*virtual.real_servers, *([virtual.sorry_server] if virtual.sorry_server else []))
+    return any(real.method is ForwardingMethod.FNAT for real in every)
+
+
+def _pools(groups: Iterable[LocalAddressGroup], services: Iterable[api.Service]) -> tuple[api.LocalPool, ...]:
+    used = {service.pool for service in services}
+    by_name: Mapping[str, LocalAddressGroup] = {group.name: group for group in groups if group.name in used}
+    return tuple(api.LocalPool(name, _addresses(by_name[name].ranges)) for name in sorted(by_name))
+
+
+def _addresses(ranges: Iterable[LocalAddressRange]) -> tuple[api.LocalAddress, ...]:
+    """Each address once; the first line that names it says where it stands."""
+    found: dict[Address, api.LocalAddress] = {}
+    for part in ranges:
+        for address in _expand(part.first, part.last):
+            found.setdefault(address, api.LocalAddress(address, part.interface))
+    return tuple(found.values())
+
+
+def _expand(first: Address, last: Address) -> Iterator[Address]:
+    """The reader of the configuration lets no range pass that has more than 65536 addresses."""
+    begin, end = ip_address(first), ip_address(last)
+    return (str(type(begin)(number)) for number in range(int(begin), int(end) + 1))
+
+
+def _timeouts(defs: GlobalDefs) -> api.Timeouts:
+    """``lvs_timeouts``: 0 leaves IPVS's default. ipvsadm --set: tcp is ESTABLISHED, tcpfin is FIN_WAIT."""
+    default = api.Timeouts()
+    return api.Timeouts(
+        established=defs.lvs_timeout_tcp or default.established,
+        fin_wait=defs.lvs_timeout_tcpfin or default.fin_wait,
+        udp=defs.lvs_timeout_udp or default.udp,
+    )
