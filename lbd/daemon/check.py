@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The check process: runs the health checks, decides what should be forwarded, and keeps the dataplane so.
+
+A composition root: schedule -> servers -> quorums -> desired -> reconcile. The decisions are in those. When it dies,
+the dataplane forwards on; its successor takes the health of the servers from there until it has results of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterable
+
+from lbd.control.adopt import last_known
+from lbd.control.desired import desired, reals_of
+from lbd.control.health import Health
+from lbd.control.quorum import Quorums
+from lbd.control.reconcile import Reconciler
+from lbd.fastpath import api
+from lbd.healthcheck.kinds import probe_for
+from lbd.healthcheck.policy import Down, Event, Log, Up
+from lbd.healthcheck.schedule import Schedule
+from lbd.healthcheck.servers import Change, ServerKey, Servers
+from lbd.model import Config, RealServer, VirtualServer
+from lbd.model.net import endpoint
+from lbd.model.status import CheckRoleStatus, RealStatus, ServiceStatus
+
+log = logging.getLogger("lbd.check")
+
+_PATIENCE = 5.0
+"""Seconds that a start or a reload waits for the dataplane to take what is wanted; it goes on trying afterwards."""
+
+
+class CheckRole:
+    """A daemon.role.Role."""
+
+    def __init__(self, dp_socket: str) -> None:
+        self._config = Config()
+        self._servers = Servers()
+        self._quorums = Quorums()
+        self._schedule = Schedule(probe_for, self._on_events)
+        self._reconciler = Reconciler(dp_socket, on_first_table=self._adopt)
+        self._named: dict[str, VirtualServer] = {}
+        self._stale = False
+
+    async def start(self, config: Config) -> None:
+        self._configure(config)
+        self._reconciler.start()
+        await self._settle()
+
+    async def reload(self, config: Config) -> None:
+        self._configure(config)
+        await self._settle()
+
+    async def stop(self) -> None:
+        """The dataplane is left as it is: the supervisor ends it, or leaves it to a successor."""
+        await self._schedule.stop()
+        await self._reconciler.stop()
+
+    def status(self) -> CheckRoleStatus:
+        state = "; ".join([self._reconciler.state, *self._reconciler.refusals])
+        health = self._health()
+        services = tuple(self._service_status(service, health) for service in self._config.virtual_servers)
+        return CheckRoleStatus(pid=os.getpid(), dp=state, services=services)
+
+    # --- going over to a configuration
+
+    def _configure(self, config: Config) -> None:
+        self._config = config
+        self._named = {service.name: service for service in config.virtual_servers}
+        self._servers.configure(config.virtual_servers)
+        self._quorums.forget_all_but(config.virtual_servers)
+        self._judge(config.virtual_servers)
+        self._schedule.replace(self._servers.checks())
+        self._want()
+
+    async def _settle(self) -> None:
+        """Addresses arrive (vrrp is started after this) where their services already stand."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._reconciler.settled()
+        except TimeoutError:
+            log.warning("the dataplane is not programmed yet: %s", self._reconciler.state)
+
+    def _adopt(self, table: api.Table) -> None:
+        """The first look at a dataplane: what it does is the last known health."""
+        known = last_known(self._config, table)
+        if not known:
+            return
+        failed = self._servers.adopt(known)
+        log.info("Adopted the health of %d servers from the dataplane, %d of them down", len(known), failed)
+        self._quorums = Quorums()
+        self._judge(self._config.virtual_servers)
+        self._want()
+
+    # --- what checks tell
+
+    def _on_events(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            match event:
+                case Log(text):
+                    log.info("%s", text)
+                case Up(check):
+                    self._on_changes(self._servers.passed(check))
+                case Down(check, reason):
+                    self._on_changes(self._servers.failed(check, reason))
+
+    def _on_changes(self, changes: tuple[Change, ...]) -> None:
+        for change in changes:
+            log.info("%s", change.text)
+            self._judge((self._named[change.key.service],))
+        if changes and not self._stale:
+            self._stale = True
+            asyncio.get_running_loop().call_soon(
+                self._want
+            )  # all that this turn of the loop tells is one change
+
+    def _judge(self, services: Iterable[VirtualServer]) -> None:
+        for text in self._quorums.judge(services, self._servers.down):
+            log.info("%s", text)
+
+    def _want(self) -> None:
+        self._stale = False
+        self._reconciler.want(desired(self._config, self._health()))
+
+    def _health(self) -> Health:
+        return Health(frozenset(self._servers.down), self._quorums.lost())
+
+    # --- what is told
+
+    def _service_status(self, service: VirtualServer, health: Health) -> ServiceStatus:
+        sorry = service.sorry_server
+        weights = {(real.address, real.port): real.weight for real in reals_of(service, health)}
+        return ServiceStatus(
+            name=service.name,
+            addresses=tuple(map(str, service.addresses)),
+            lb_algo=service.lb_algo,
+            quorum_up=service.name not in health.quorum_lost,
+            real_servers=tuple(
+                self._real_status(service, real, health, weights.get((real.address, real.port), 0))
+                for real in service.real_servers
+            ),
+            sorry_server=endpoint(sorry.address, sorry.port) if sorry else "",
+            sorry=sorry is not None and service.name in health.quorum_lost,
+        )
+
+    def _real_status(
+        self, service: VirtualServer, real: RealServer, health: Health, weight: int
+    ) -> RealStatus:
+        key = ServerKey(service.name, real.address, real.port)
+        return RealStatus(
+            address=real.address,
+            port=real.port,
+            weight=real.weight,
+            effective_weight=weight,
+            healthy=key not in health.failed,
+            reason=self._servers.reason(key),
+        )
