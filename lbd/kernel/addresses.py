@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
@@ -94,6 +95,4 @@ class Addresses:
 
 
 def _words(error: NetlinkError) -> str:
-    import os
-
     return os.strerror(error.code)

@@ -16,7 +16,6 @@ import logging
 import os
 import socket
 import struct
-import subprocess
 import tempfile
 from collections.abc import Callable
 
@@ -45,18 +44,18 @@ class Holder(msgspec.Struct, frozen=True):
 def spawn_holder() -> Holder:
     """Starts an nft that will own the guard. Raises GuardError where there is no nft."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    end = its.fileno()
+    onto = [(os.POSIX_SPAWN_DUP2, end, fd) for fd in (0, 1, 2)]
     try:
         # a session of its own: a signal to our process group is none to the guard
-        process = subprocess.Popen(
-            ["nft", "-i"], stdin=its, stdout=its, stderr=its, start_new_session=True, env=_environment()
-        )
+        pid = os.posix_spawnp("nft", ["nft", "-i"], _environment(), file_actions=onto, setsid=True)
     except OSError as error:
         ours.close()
         raise GuardError(f"nft cannot be started ({error.strerror}): install nftables") from None
     finally:
         its.close()
     os.set_inheritable(ours.fileno(), True)
-    return Holder(fd=ours.detach(), pid=process.pid)
+    return Holder(fd=ours.detach(), pid=pid)
 
 
 def _environment() -> dict[str, str]:
@@ -77,6 +76,8 @@ class Guard:
         self._on_repair = on_repair
         self._fd = fd
         self._sock: socket.socket | None = None
+        self._child = 0
+        """The holder, where we started it."""
         self._said = b""
         self._heard = asyncio.Event()
         self._numbers = itertools.count()
@@ -112,6 +113,7 @@ class Guard:
             self._events.close()
         if self._sock is not None:
             self._sock.close()
+        self._reap()
 
     # --- talking to nft
 
@@ -169,8 +171,10 @@ class Guard:
 
     async def _connected(self) -> socket.socket:
         if self._sock is None:
-            fd = self._fd if self._fd is not None else spawn_holder().fd
-            self._fd = None
+            fd, self._fd = self._fd, None
+            if fd is None:
+                holder = spawn_holder()
+                fd, self._child = holder.fd, holder.pid
             self._sock = socket.socket(fileno=fd)
             self._sock.setblocking(False)
             self._listener = asyncio.get_running_loop().create_task(self._listen(self._sock))
@@ -189,7 +193,15 @@ class Guard:
         self._sock = None
         sock.close()
         self._heard.set()
+        self._reap()
         self._repair("the nft that holds it had ended")
+
+    def _reap(self) -> None:
+        """nft ends at the end of its input; what is not over yet is the init process's to reap."""
+        if self._child:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._child, os.WNOHANG)
+            self._child = 0
 
     # --- watching
 
