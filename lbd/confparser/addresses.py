@@ -54,6 +54,9 @@ class AddressRange:
     port: int | None = None
     interface: str | None = None
 
+    def count(self) -> int:
+        return int(ipaddress.ip_address(self.last)) - int(ipaddress.ip_address(self.first)) + 1
+
     def addresses(self) -> list[str]:
         first, last = ipaddress.ip_address(self.first), ipaddress.ip_address(self.last)
         return [str(type(first)(number)) for number in range(int(first), int(last) + 1)]

@@ -12,7 +12,7 @@ from typing import Any
 from lbd.confparser.diagnostics import Report, closest
 from lbd.confparser.schema import Block, Keyword, Missing, Status
 from lbd.confparser.tree import Node
-from lbd.confparser.values import Complaint, Reading, Value
+from lbd.confparser.values import SCRIPT, Complaint, Reading, Value
 
 
 class Item:
@@ -54,6 +54,8 @@ class Item:
 class Checker:
     def __init__(self, report: Report) -> None:
         self._report = report
+        self.scripts: list[Item] = []
+        """Every directive that names a command to run."""
 
     def check(self, nodes: list[Node], block: Block, *, quiet: bool = False) -> list[Item]:
         """``quiet`` inside a block that is itself not carried out yet: one message for all of it."""
@@ -76,8 +78,8 @@ class Checker:
             self._missing(node, row)
             return
         reading = row.value.read(words)
-        if reading.complaints and not row.passed_over:
-            self._complain(node, reading.complaints, 1)
+        if reading.complaints:
+            self._complain(node, reading.complaints, 1, "LB0205" if row.passed_over else "")
         if reading.used < len(words):
             self._extra(node, row.value, reading.used + 1, row.name)
         if row.deprecated:
@@ -87,10 +89,19 @@ class Checker:
         if reading.value is None and not self._may_lack_value(row, reading):
             return
         item = Item(row, reading.value, node)
+        if row.value is SCRIPT:
+            self.scripts.append(item)
         if row.block is not None:
             inner_quiet = quiet or row.status is not Status.WORKS
             item.items = self.check(node.children or [], row.block, quiet=inner_quiet)
+            self._required(item, row.block)
         items.append(item)
+
+    def _required(self, item: Item, block: Block) -> None:
+        for name in block.required:
+            if not any(node.words[0] == name for node in item.node.children or ()):
+                place = item.node.place(0, min(1, len(item.node.words) - 1))
+                self._report.add("LB0504", f"{item.name} has no {name}: ignored", place, expected=name)
 
     @staticmethod
     def _may_lack_value(row: Keyword, reading: Reading) -> bool:
@@ -132,13 +143,13 @@ class Checker:
         if reading.value is not None:
             items.append(Item(None, reading.value, node))
 
-    def _complain(self, node: Node, complaints: tuple[Complaint, ...], first: int) -> None:
+    def _complain(self, node: Node, complaints: tuple[Complaint, ...], first: int, code: str = "") -> None:
         for complaint in complaints:
             index = first + complaint.word
             part = complaint.offset, complaint.length
             place = node.inside(index, *part) if complaint.length else node.place(index)
             message = f"{node.words[0]}: {complaint.message}" if first else complaint.message
-            self._report.add(complaint.code, message, place, expected=complaint.expected)
+            self._report.add(code or complaint.code, message, place, expected=complaint.expected)
 
     def _extra(self, node: Node, value: Value, first: int, name: str) -> None:
         place = node.place(first, len(node.words) - 1)
@@ -159,5 +170,5 @@ class Checker:
         names = [
             name for name, row in block.keywords.items() if (row.block is None) == (node.children is None)
         ]
-        suggestion = closest(word, names) or closest(word, list(block.keywords))
+        suggestion = "" if self._report.full else closest(word, names) or closest(word, list(block.keywords))
         self._report.add("LB0107", f"unknown {what} '{word}'{tail}", node.place(), suggestion=suggestion)

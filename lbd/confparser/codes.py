@@ -66,6 +66,7 @@ CODES: dict[str, Code] = {
     "LB0202": Code(_W, 5, "a value is adjusted"),
     "LB0203": Code(_E, 5, "extra words where none may stand"),
     "LB0204": Code(_W, 5, "a keyword given twice"),
+    "LB0205": Code(_W, 0, "an invalid value that keepalived passes over"),
     # VRRP
     "LB0301": Code(_E, 5, "a duplicate name"),
     "LB0302": Code(_E, 5, "the virtual router ID is used twice on an interface"),
@@ -80,8 +81,8 @@ CODES: dict[str, Code] = {
     "LB0311": Code(_W, 5, "a sync group is too small"),
     "LB0312": Code(_W, 5, "unicast settings without peers"),
     "LB0313": Code(_W, 0, "the first IPv6 address is not link-local"),
-    "LB0314": Code(_W, 0, "a sync group of one"),
     "LB0315": Code(_E, 5, "a reference to a tracker that is not defined before it"),
+    "LB0316": Code(_E, 5, "a tracked script does not exist"),
     # services
     "LB0401": Code(_E, 5, "a virtual server without real servers"),
     "LB0402": Code(_W, 5, "lb_algo is missing"),
@@ -111,7 +112,7 @@ CODES: dict[str, Code] = {
     "LB0501": Code(_E, 5, "HTTP_GET without url"),
     "LB0502": Code(_E, 5, "an url without path"),
     "LB0503": Code(_W, 0, "this check is not there yet"),
-    "LB0504": Code(_E, 5, "a check lacks something it cannot run without"),
+    "LB0504": Code(_E, 5, "a block lacks something it is nothing without"),
     # scripts
     "LB0601": Code(_S, 6, "scripts without enable_script_security"),
 }

@@ -136,6 +136,11 @@ class Report:
             self._exit_code = max(self._exit_code, exit_code)
 
     @property
+    def full(self) -> bool:
+        """True when more messages would not be kept: nothing costly need be found out for them."""
+        return len(self._found) >= MAX_DIAGNOSTICS
+
+    @property
     def exit_code(self) -> int:
         return self._exit_code
 

@@ -39,6 +39,8 @@ _TOKEN = re.compile(
 )
 _ESCAPED = re.compile(r"\\([#!])")
 _REMEMBERED = 65536
+_LONG = 256
+"""Longer lines hardly repeat, and are not worth the memory."""
 _memory: dict[str, tuple[Piece, ...]] = {}
 
 
@@ -46,6 +48,8 @@ def pieces(text: str) -> tuple[Piece, ...]:
     """Cut a line at its unquoted braces: the logical lines of keepalived's ``read_line``."""
     found = _memory.get(text)
     if found is None:
+        if len(text) > _LONG:
+            return _cut(text)
         if len(_memory) >= _REMEMBERED:
             _memory.clear()
         found = _memory[text] = _cut(text)

@@ -44,7 +44,8 @@ def load(path: str, *, config_id: str | None = None, interfaces: Collection[str]
     if not report.fatal:
         tree = build_tree(lines, report, ROOT_BLOCKS)
         checker = Checker(report)
-        config = build(checker.check(tree, ROOT), report, interfaces)
+        items = checker.check(tree, ROOT)
+        config = build(items, checker.scripts, report, interfaces)
     return Loaded(None if report.fatal else config, report.diagnostics, report.exit_code)
 
 

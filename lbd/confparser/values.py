@@ -20,6 +20,8 @@ _SEPARATOR = "\n"
 _EMPTY = "\0"
 """Stands for the empty word ``""``; a NUL never reaches this far."""
 _REMEMBERED = 65536
+_LONG = 16
+"""Lines of more words hardly repeat, and are not worth the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Value:
     def read(self, words: tuple[str, ...]) -> Reading:
         found = self._memory.get(words)
         if found is None:
+            if len(words) > _LONG:
+                return self._read(words)
             if len(self._memory) >= _REMEMBERED:
                 self._memory.clear()
             found = self._memory[words] = self._read(words)
@@ -126,8 +130,8 @@ class _End:
     loc: int
 
 
-class _Refusal(pp.ParseFatalException):
-    """A word of the right place and the wrong content: no alternative is tried (ParseFatalException)."""
+class _Refusal(pp.ParseSyntaxException):
+    """A word of the right place and the wrong content: no alternative is tried."""
 
     def __init__(self, text: str, loc: int, message: str, expected: str, part: tuple[int, int]) -> None:
         super().__init__(text, loc, message)
@@ -228,9 +232,15 @@ def number(low: int | None = None, high: int | None = None, *, optional: bool = 
     return Value(pp.Opt(element) if optional else element, expected, optional=optional)
 
 
-def seconds(low: float = 0.0, high: float = 4294.967295) -> Value:
-    expected = f"seconds {low:g}–{high:g}"
-    return Value(word(convert_seconds(low, high), expected), expected)
+def _plain(value: float) -> str:
+    """``0.000001``, not ``1e-06``."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def seconds(low: float = 0.0, high: float | None = 4294.967295) -> Value:
+    """Up to six decimals. ``high`` None is keepalived's unsigned limit, no limit for anybody."""
+    expected = f"seconds from {_plain(low)}" if high is None else f"seconds {_plain(low)}–{_plain(high)}"
+    return Value(word(convert_seconds(low, 4294967295.0 if high is None else high), expected), expected)
 
 
 def choice(*names: str, any_case: bool = False, optional: bool = False) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from lbd.confparser.build import global_defs, groups, service, tracking, vrrp
+from lbd.confparser.build import global_defs, groups, scripts, service, tracking, vrrp
 from lbd.confparser.build.context import Context
 from lbd.confparser.check import Item
 from lbd.confparser.diagnostics import Report
@@ -14,7 +14,10 @@ from lbd.model import Config
 __all__ = ["build"]
 
 
-def build(items: Sequence[Item], report: Report, interfaces: Collection[str] | None) -> Config:
+def build(
+    items: Sequence[Item], commands: Sequence[Item], report: Report, interfaces: Collection[str] | None
+) -> Config:
+    """``commands``: the directives that name a command to run."""
     of: dict[str, list[Item]] = {}
     for item in items:
         of.setdefault(item.name, []).append(item)
@@ -28,6 +31,7 @@ def build(items: Sequence[Item], report: Report, interfaces: Collection[str] | N
     names = {instance.name for instance in instances}
     local = groups.local_addresses(blocks("local_address_group"), context)
     addresses = groups.service_addresses(blocks("virtual_server_group"), context)
+    scripts.check(items, commands, context)
     return Config(
         global_defs=globals_,
         vrrp_instances=instances,

@@ -10,7 +10,8 @@ from lbd.confparser.build.context import Context
 from lbd.confparser.check import Item
 from lbd.model import LocalAddressGroup, LocalAddressRange
 
-MAX_GROUP = 65536
+MAX_ADDRESSES = 262144
+"""Of all groups together: each becomes a service."""
 
 
 def local_addresses(items: Sequence[Item], context: Context) -> dict[str, LocalAddressGroup]:
@@ -27,7 +28,7 @@ def local_addresses(items: Sequence[Item], context: Context) -> dict[str, LocalA
             interface = entry.interface or ""
             context.interface(interface, line.node.place(1), f"local_address_group {name}")
             ranges.append(LocalAddressRange(entry.first, entry.last, interface))
-        if not ranges:
+        if not item.node.children:
             message = f"local_address_group {name} has no addresses"
             context.report.add("LB0117", message, item.node.place(0, 1), expected="ADDRESS[-END] INTERFACE")
         found[name] = LocalAddressGroup(name, tuple(ranges))
@@ -37,27 +38,35 @@ def local_addresses(items: Sequence[Item], context: Context) -> dict[str, LocalA
 def service_addresses(items: Sequence[Item], context: Context) -> dict[str, list[tuple[str, int]]]:
     """Of every group, each address on its own with its port. A group given again replaces the first."""
     found: dict[str, list[tuple[str, int]]] = {}
+    left = MAX_ADDRESSES
     for item in items:
         name: str = item.value
-        if not item.items:
+        if not item.node.children:
             message = f"virtual_server_group {name} has no entries: it is left out"
             context.report.add("LB0117", message, item.node.place(0, 1))
             continue
-        addresses: dict[tuple[str, int], None] = {}
-        for line in item.items:
-            if isinstance(line.value, Mark):
-                message = "a service by firewall mark is not there yet: this entry is left out"
-                context.report.add("LB0416", message, line.node.place())
-                continue
-            entry: AddressRange = line.value
-            if not entry.port:
-                message = "an entry for all ports is not there yet: it is left out"
-                context.report.add("LB0416", message, line.node.place())
-                continue
-            addresses.update(dict.fromkeys((address, entry.port) for address in entry.addresses()))
-            if len(addresses) > MAX_GROUP:
-                message = f"virtual_server_group {name} has more than {MAX_GROUP} addresses: the rest is left out"
-                context.report.add("LB0007", message, line.node.place())
-                break
-        found[name] = list(addresses)[:MAX_GROUP]
+        addresses = _expanded(item, left, context)
+        left -= len(addresses)
+        found[name] = list(addresses)
     return found
+
+
+def _expanded(item: Item, left: int, context: Context) -> dict[tuple[str, int], None]:
+    """``left`` more addresses may come."""
+    addresses: dict[tuple[str, int], None] = {}
+    for line in item.items or ():
+        if isinstance(line.value, Mark):
+            message = "a service by firewall mark is not there yet: this entry is left out"
+            context.report.add("LB0416", message, line.node.place())
+            continue
+        entry: AddressRange = line.value
+        if not entry.port:
+            message = "an entry for all ports is not there yet: it is left out"
+            context.report.add("LB0416", message, line.node.place())
+            continue
+        if len(addresses) + entry.count() > left:
+            message = f"the groups have more than {MAX_ADDRESSES} addresses: this entry is left out"
+            context.report.add("LB0007", message, line.node.place())
+            continue
+        addresses.update(dict.fromkeys((address, entry.port) for address in entry.addresses()))
+    return addresses

@@ -33,6 +33,8 @@ class Servers:
         self._above = above
         self._context = context
         self._report = context.report
+        self.unsupported = 0
+        """Servers that were left out because this version cannot forward to them."""
 
     def real_servers(self, service: Item) -> tuple[RealServer, ...]:
         """In the order of the file. Duplicates, other families and methods not there yet are left out."""
@@ -41,6 +43,7 @@ class Servers:
             try:
                 server = self._real_server(item)
             except kinds.UnsupportedError:
+                self.unsupported += 1
                 continue
             if server is None:
                 continue

@@ -77,7 +77,8 @@ class _Service:
         servers = Servers(self._above(addresses, method), self._context)
         reals = servers.real_servers(self._item)
         if not reals:
-            self._report.add("LB0401", f"virtual server {name} has no real servers: it is left out", self._place)
+            code = "LB0416" if servers.unsupported else "LB0401"
+            self._report.add(code, f"virtual server {name} has no real servers: it is left out", self._place)
             return None
         laddr_group_name = self._local_addresses(method, reals, name)
         sorry_server, sorry_inhibit = servers.sorry_server(self._item)

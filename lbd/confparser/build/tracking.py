@@ -7,44 +7,17 @@ from collections.abc import Collection, Sequence
 
 from lbd.confparser.build.context import Context
 from lbd.confparser.check import Item
-from lbd.confparser.values import RefusedError, convert_int
+from lbd.confparser.tracked import Tracked
 from lbd.model import TrackedInterface, VrrpSyncGroup
 
-_WEIGHT = convert_int(-253, 253)
-
-
 def tracked_interfaces(item: Item, context: Context) -> tuple[TrackedInterface, ...]:
-    """``IFNAME [weight W] [reverse]`` lines; a weight that is no weight leaves the line out."""
     found: dict[str, TrackedInterface] = {}
     for line in item.entries("track_interface"):
-        tracked = _tracked(line, context)
-        if tracked is not None:
-            found.setdefault(tracked.interface, tracked)
+        tracked: Tracked = line.value
+        context.interface(tracked.name, line.node.place(), "track_interface")
+        interface = TrackedInterface(interface=tracked.name, weight=tracked.weight or 0, reverse=tracked.reverse)
+        found.setdefault(tracked.name, interface)
     return tuple(found.values())
-
-
-def _tracked(line: Item, context: Context) -> TrackedInterface | None:
-    name, *options = line.value
-    context.interface(name, line.node.place(), "track_interface")
-    weight, reverse, index = 0, False, 0
-    while index < len(options):
-        word = options[index]
-        place = line.node.place(index + 1)
-        if word == "weight" and index + 1 < len(options):
-            index += 1
-            try:
-                weight = _WEIGHT(options[index])
-            except RefusedError as error:
-                message = f"track_interface {name}: {error}"
-                context.report.add("LB0201", message, line.node.place(index + 1), expected="a weight -253–253")
-                return None
-        elif word == "reverse":
-            reverse = True
-        else:
-            message = f"track_interface {name}: unknown option '{word}'"
-            context.report.add("LB0201", message, place, expected="weight WEIGHT or reverse")
-        index += 1
-    return TrackedInterface(interface=name, weight=weight, reverse=reverse)
 
 
 def sync_groups(items: Sequence[Item], instances: Collection[str], context: Context) -> tuple[VrrpSyncGroup, ...]:

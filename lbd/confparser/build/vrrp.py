@@ -68,8 +68,8 @@ class _Instance:
         version = self._version(ipv6)
         if not self._has_addresses(addresses, version):
             return None
-        state, priority = self._state()
         auth_type, auth_pass = self._authentication(version)
+        state, priority = self._state(version)
         peers = self._peers(ipv6)
         return VrrpInstance(
             name=self._name,
@@ -106,6 +106,8 @@ class _Instance:
             if inner.name in ("virtual_ipaddress", "unicast_peer"):
                 for line in inner.items or ():
                     return is_ipv6(line.value.address)
+            if inner.name == "native_ipv6":
+                return True
             if inner.name in ("mcast_src_ip", "unicast_src_ip"):
                 return is_ipv6(inner.value)
         return False
@@ -157,7 +159,7 @@ class _Instance:
         given = self._item.get("version")
         return 3 if ipv6 else int(given) if given else self._defaults.vrrp_version
 
-    def _state(self) -> tuple[VrrpState, int]:
+    def _state(self, version: int) -> tuple[VrrpState, int]:
         """Unset priority is 255 under MASTER, unset state is MASTER at 255. MASTER once is MASTER."""
         item = self._item
         states = [inner.value for inner in item.all("state")]
@@ -165,7 +167,18 @@ class _Instance:
         if priority is None:
             priority = 255 if "MASTER" in states and item.last("priority") is None and not self._bad_priority() else 100
         master = "MASTER" in states or (not states and priority == 255)
+        if master and version == 2 and self._auth_type() == "AH":
+            message = f"({self._name}) the initial state MASTER does not go with auth_type AH: BACKUP is used"
+            self._report.add("LB0307", message, (item.last("state") or item).node.place())
+            master = False
         return VrrpState.MASTER if master else VrrpState.BACKUP, priority
+
+    def _auth_type(self) -> str:
+        """As written, with a password or without effect."""
+        block = self._item.last("authentication")
+        if block is None or block.last("auth_pass") is None:
+            return ""
+        return str(block.get("auth_type", ""))
 
     def _bad_priority(self) -> bool:
         """True if a priority stands in the file and was no number: that is 100, not 255."""
@@ -199,7 +212,7 @@ class _Instance:
             message = f"({self._name}) VRRP version 3 has no authentication: ignored (RFC 9568 section 9)"
             self._report.add("LB0308", message, block.node.place())
         elif kind.value == "AH":
-            message = "auth_type AH is not carried out yet: adverts are sent without authentication"
+            message = "auth_type AH is not carried out yet: a peer that has it drops our adverts, and is master too"
             self._report.add("LB0115", message, kind.node.place(1))
         else:
             return Authentication.PASS, self._password(password)

@@ -21,6 +21,7 @@ from lbd.confparser.schema.row import (
     works_block,
 )
 from lbd.confparser.schema.service import GROUP, LOCAL_GROUP, VIRTUAL_SERVER
+from lbd.confparser.schema.trackers import DEFINITIONS
 from lbd.confparser.schema.vrrp import VRRP_INSTANCE, VRRP_SYNC_GROUP
 
 __all__ = ["ROOT", "ROOT_BLOCKS", "Block", "Keyword", "Missing", "Status"]
@@ -29,7 +30,6 @@ _NAME = values.text("a name")
 _OPTIONAL_NAME = values.text("a name", optional=True)
 _UNCHECKED = block(unchecked=True)
 _NO_STATIC = "they are not set"
-_NO_TRACKING = "what tracks it never changes priority or state"
 _NO_NAMESPACE = "lbd runs in the namespace it is started in: use ip netns exec"
 
 
@@ -50,11 +50,7 @@ _BLOCKS = [
     _later_block("static_rules", NOTHING, "rules of this machine", _NO_STATIC),
     _later_block("track_group", _NAME, "ties static items to instances", _NO_STATIC, missing=Missing.REPORTED),
     _later_block("garp_group", NOTHING, "pace of gratuitous ARP", "there is no pace"),
-    _later_block("vrrp_script", _NAME, "a script that decides", _NO_TRACKING),
-    _later_block("vrrp_track_process", _NAME, "processes that must run", _NO_TRACKING),
-    _later_block("track_file", _NAME, "a file that decides", _NO_TRACKING),
-    _later_block("vrrp_track_file", _NAME, "track_file", _NO_TRACKING, deprecated="track_file"),
-    _later_block("bfd_instance", _NAME, "a BFD session", "no session is set up", missing=Missing.REPORTED),
+    *DEFINITIONS,
     _later_block("interface_up_down_delays", NOTHING, "debounce of links", "links count at once"),
     _later_block("linkbeat_interfaces", NOTHING, "links to poll", "the kernel reports links"),
     _later_block("SSL", NOTHING, "keys of SSL_GET", "SSL_GET is not there yet"),

@@ -41,9 +41,11 @@ def _connection(retry: str, delay: str) -> list[Keyword]:
 def _schedule(retry: str, delay: str) -> list[Keyword]:
     return [
         works("retry", _UINT, retry, "tries after the first failure"),
-        works("delay_before_retry", values.seconds(), delay, "seconds between tries"),
-        works("warmup", values.seconds(), "delay_loop", "the first check comes within these seconds"),
-        works("delay_loop", values.seconds(0.000001), "60", "seconds between checks"),
+        works("delay_before_retry", values.seconds(high=None), delay, "seconds between tries"),
+        works(
+            "warmup", values.seconds(high=None), "delay_loop", "the first check comes within these seconds"
+        ),
+        works("delay_loop", values.seconds(0.000001, None), "60", "seconds between checks"),
         works_bool("alpha", "of the server", "down until the first success"),
         works_bool("log_all_failures", "off", "log every failing try"),
     ]
@@ -100,7 +102,7 @@ _UDP = block(
         *_connection("1", "1"),
         _missing("payload", values.rest("hexadecimal octets"), "what is sent", missing=_REPORTED),
         _missing("require_reply", values.rest("octets", optional=True), "no answer is a failure"),
-        _missing("min_reply_length", values.number(0, 65535), "shortest answer"),
+        _missing("min_reply_length", values.number(0, 255), "shortest answer"),
         _missing("max_reply_length", values.number(0, 65535), "longest answer"),
     ]
 )
@@ -111,17 +113,22 @@ _SMTP = block(
         works_block("host", NOTHING, block(_connection("1", "1")), "one connection"),
     ]
 )
+_DNS_TYPE = values.choice("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", any_case=True)
 _DNS = block(
     [
         *_connection("3", "delay_loop"),
-        _missing("type", values.text("a record type"), "record to ask for"),
+        _missing(
+            "type",
+            values.choice("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", any_case=True),
+            "record to ask for",
+        ),
         _missing("name", values.text("a name"), "name to ask for"),
     ]
 )
 _MISC = block(
     [
         *_schedule("0", "1"),
-        _missing("misc_path", values.SCRIPT, "the script; required", missing=_REPORTED),
+        _missing("misc_path", values.SCRIPT, "the script", missing=_REPORTED, required=True),
         _missing("misc_timeout", values.seconds(), "seconds it may run"),
         _missing("misc_dynamic", values.flag(), "its exit code is a weight"),
         _missing("user", values.rest("USER [GROUP]"), "run as", missing=_REPORTED),
@@ -129,13 +136,13 @@ _MISC = block(
 )
 _FILE = block(
     [
-        _missing("track_file", values.text("a track_file"), "the file"),
+        _missing("track_file", values.text("a track_file"), "the file", required=True),
         _missing("weight", values.rest("WEIGHT [reverse]"), "factor of its value", missing=_REPORTED),
     ]
 )
 _BFD = block(
     [
-        _missing("name", values.text("a bfd_instance"), "the session", missing=_REPORTED),
+        _missing("name", values.text("a bfd_instance"), "the session", missing=_REPORTED, required=True),
         _missing("alpha", values.boolean(), "down until the session is up"),
     ]
 )

@@ -47,6 +47,8 @@ class Keyword:
     """Of keepalived, for words newer than 2.2.7."""
     deprecated: str = ""
     """What to write instead."""
+    required: bool = False
+    """The block is nothing without it. Builders say so themselves for the blocks they build."""
     passed_over: bool = False
     """keepalived's 2.2.7 reads a wrong value of this one without a word."""
 
@@ -61,6 +63,7 @@ class Block:
     """True for lists whose lines may hold several words, each an entry of its own."""
     unchecked: bool = False
     """Lines are in a grammar that is not read yet."""
+    required: tuple[str, ...] = ()
 
 
 _FLAG = values.flag()
@@ -73,7 +76,8 @@ def block(rows: Iterable[Keyword] = (), **options: object) -> Block:
         if row.name in keywords:
             raise ValueError(f"{row.name} is in the table twice")
         keywords[row.name] = row
-    return Block(keywords, **options)  # type: ignore[arg-type]
+    required = tuple(name for name, row in keywords.items() if row.required)
+    return Block(keywords, required=required, **options)  # type: ignore[arg-type]
 
 
 def works(name: str, value: Value, default: str, meaning: str, **more: object) -> Keyword:

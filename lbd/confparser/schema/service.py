@@ -32,10 +32,12 @@ def _timing(retry_low: int) -> list[Keyword]:
     """Of a virtual or real server: what its checks inherit. ``retry 0`` is only good in a check itself."""
     return [
         works("retry", values.number(retry_low, 4294967295), "1", "tries after the first failure"),
-        works("delay_before_retry", values.seconds(), "1; HTTP_GET 3", "seconds between tries"),
-        works("warmup", values.seconds(), "delay_loop", "the first check comes within these seconds"),
+        works("delay_before_retry", values.seconds(high=None), "1; HTTP_GET 3", "seconds between tries"),
+        works(
+            "warmup", values.seconds(high=None), "delay_loop", "the first check comes within these seconds"
+        ),
         works("connect_timeout", values.seconds(0.000001), "5", "seconds for a connection"),
-        works("delay_loop", values.seconds(0.000001), "60", "seconds between checks"),
+        works("delay_loop", values.seconds(0.000001, None), "60", "seconds between checks"),
     ]
 
 

@@ -16,6 +16,7 @@ from lbd.confparser.schema.row import (
     works_bool,
     works_flag,
 )
+from lbd.confparser.schema.trackers import TRACKERS
 
 _REPORTED = Missing.REPORTED
 _NO_SCRIPT = "the script is not run"
@@ -24,8 +25,7 @@ _NO_VMAC = "addresses stay on the interface itself, with its own MAC"
 _NO_FILTER = "packets to the virtual addresses are accepted as on any interface"
 _NO_MAIL = "no mail is sent"
 
-INTERFACES = block(entry=values.rest("INTERFACE [weight WEIGHT] [reverse]"))
-_TRACKED = block(unchecked=True)
+_LATER_LINES = block(unchecked=True)
 
 AUTHENTICATION = block(
     [
@@ -53,26 +53,6 @@ _HMAC = block(
 ADDRESS_LINES = block(entry=addresses.address_line())
 PEERS = block(entry=addresses.peer_line())
 
-_TRACKERS = [
-    later(
-        "track_interface",
-        NOTHING,
-        "none",
-        "fault or other priority while an interface is down",
-        _NO_TRACKING,
-        block=INTERFACES,
-    ),
-    *(
-        later(name, NOTHING, "", f"{what} that decide priority or fault", _NO_TRACKING, block=_TRACKED)
-        for name, what in (
-            ("track_script", "scripts"),
-            ("track_file", "files"),
-            ("track_process", "processes"),
-            ("track_bfd", "BFD sessions"),
-        )
-    ),
-]
-
 _NOTIFY = [
     later(name, values.SCRIPT, "none", meaning, _NO_SCRIPT)
     for name, meaning in (
@@ -99,7 +79,7 @@ _IDENTITY = [
     works("mcast_src_ip", addresses.address(), "the interface's", "source address of adverts"),
     works("unicast_src_ip", addresses.address(), "the interface's", "source address of unicast adverts"),
     works_block("unicast_peer", NOTHING, PEERS, "send adverts to these instead of the multicast group"),
-    later_flag("native_ipv6", "the instance is of family IPv6", "the family is that of the first address"),
+    works_flag("native_ipv6", "the instance is of family IPv6"),
 ]
 
 _PREEMPTION = [
@@ -125,7 +105,7 @@ _BEHAVIOUR = [
     works_bool("higher_prio_send_advert", "off", "a master sends one more advert before it yields"),
     works_bool("v3_checksum_as_v2", "off", "version 3 checksums without pseudo header", since="2.3"),
     works_flag("dont_track_primary", "ignore the state of the instance's own interface"),
-    *_TRACKERS,
+    *TRACKERS,
 ]
 
 _LATER = [
@@ -143,12 +123,12 @@ _LATER = [
     later_flag("track_src_ip", "fault while the source address is missing", _NO_TRACKING),
     later("mcast_dst_ip", addresses.address(), "224.0.0.18", "the multicast group", "the standard group is used"),
     later("unicast_ttl", values.number(0, 255), "255", "TTL of unicast adverts", "255 is used"),
-    later_flag("no_virtual_ipaddress", "no addresses is no mistake", "nothing else changes", since="2.3"),
+    works_flag("no_virtual_ipaddress", "no addresses is no mistake", since="2.3"),
     later_flag("promote_secondaries", "set the sysctl of this name", "set the sysctl yourself"),
     later_flag("linkbeat_use_polling", "poll the link", "the kernel reports the link",
                deprecated="linkbeat_interfaces"),
-    later("virtual_routes", NOTHING, "none", "routes that a master holds", "the routes are not set", block=_TRACKED),
-    later("virtual_rules", NOTHING, "none", "rules that a master holds", "the rules are not set", block=_TRACKED),
+    later("virtual_routes", NOTHING, "none", "routes of a master", "the routes are not set", block=_LATER_LINES),
+    later("virtual_rules", NOTHING, "none", "rules of a master", "the rules are not set", block=_LATER_LINES),
     works_flag("accept", "take packets to the addresses, the default"),
     later_flag("no_accept", "drop packets to the addresses", _NO_FILTER),
     works_bool("skip_check_adv_addr", "off", "compare the addresses of adverts less often"),
@@ -186,7 +166,7 @@ VRRP_SYNC_GROUP = block(
         works_block(
             "group", NOTHING, block(entry=values.text("an instance"), entries_per_line=True), "the members; required"
         ),
-        *_TRACKERS,
+        *TRACKERS,
         *_NOTIFY,
         later_bool("smtp_alert", "off", "mail on changes", _NO_MAIL),
         later_flag("global_tracking", "sync_group_tracking_weight", _NO_TRACKING,
