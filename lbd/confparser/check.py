@@ -81,7 +81,11 @@ class Checker:
         if reading.complaints:
             self._complain(node, reading.complaints, 1, "LB0205" if row.passed_over else "")
         if reading.used < len(words):
-            self._extra(node, row.value, reading.used + 1, row.name)
+            # keepalived minds extra words before a list in braces (alloc_value_block), and after some names.
+            of_list = row.block is not None and row.block.entry is not None and not row.value.takes_words
+            self._extra(node, row.value, reading.used + 1, row.name, strict=of_list or row.value.exact)
+            if row.value.exact:
+                return
         if row.deprecated:
             self._report.add("LB0114", f"{row.name} is deprecated", node.place(), suggestion=row.deprecated)
         if row.status is not Status.WORKS and not quiet:
@@ -151,15 +155,15 @@ class Checker:
             message = f"{node.words[0]}: {complaint.message}" if first else complaint.message
             self._report.add(code or complaint.code, message, place, expected=complaint.expected)
 
-    def _extra(self, node: Node, value: Value, first: int, name: str) -> None:
+    def _extra(self, node: Node, value: Value, first: int, name: str, *, strict: bool = False) -> None:
         place = node.place(first, len(node.words) - 1)
         extra = " ".join(node.words[first:])
-        if not value.takes_words:
+        if strict:
+            left_out = ": what is in the block is left out" if value.exact else ""
+            message = f"{name}: '{extra}' may not stand here{left_out}"
+            self._report.add("LB0203", message, place, expected=value.expected if value.takes_words else "{")
+        elif not value.takes_words:
             self._report.add("LB0118", f"{name} takes no value: '{extra}' is ignored", place)
-        elif value.exact:
-            self._report.add(
-                "LB0203", f"{name}: '{extra}' may not stand here", place, expected=value.expected
-            )
         else:
             self._report.add("LB0108", f"{name}: '{extra}' is ignored", place, expected=value.expected)
 

@@ -146,7 +146,11 @@ class Report:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        return tuple(self._found)
+        """In the order of the text: files as they first come up, then lines and columns."""
+        files: dict[str, int] = {}
+        for found in self._found:
+            files.setdefault(found.file, len(files))
+        return tuple(sorted(self._found, key=lambda d: (files[d.file], d.line, d.column)))
 
 
 def _diagnostic(

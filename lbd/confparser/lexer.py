@@ -82,3 +82,11 @@ def _cut(text: str) -> tuple[Piece, ...]:
         spans.append(match.span())
     flush()
     return tuple(out)
+
+
+def without_comment(text: str) -> str:
+    """The text up to its comment, as it stands."""
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup == "comment":
+            return text[: match.start()]
+    return text

@@ -115,7 +115,7 @@ class Reader:
 
     def _define(self, source: SourceFile, number: int, name: str, value: str) -> int:
         """Reads on over continuation lines; the number of lines read so far."""
-        parts = [value]
+        parts = [lexer.without_comment(value).strip()]
         start = number
         while parts[-1].rstrip().endswith("\\"):
             parts[-1] = parts[-1].rstrip()[:-1].rstrip()
@@ -124,7 +124,7 @@ class Reader:
                     "LB0111", f"the definition of ${name} does not end", source.place(start, 0, 0)
                 )
                 break
-            parts.append(source.lines[number].strip())
+            parts.append(lexer.without_comment(source.lines[number]).strip())
             number += 1
         self._definitions.set(name, "\n".join(parts))
         return number
@@ -166,7 +166,7 @@ class Reader:
         match = _INCLUDE.match(line)
         if match is None:
             if (found := definition(line)) is not None:
-                self._definitions.set(*found)
+                self._definitions.set(found[0], lexer.without_comment(found[1]).strip())
             else:
                 yield from self._pieces(source, number, line, origin)
             return

@@ -97,6 +97,9 @@ CASES = [
     Case("not yet", "LB0115", 0, VS % "«persistence_timeout» 60"),
     Case("no effect", "LB0116", 0, "global_defs {\n    «lvs_flush»\n}\n"),
     Case("extra words", "LB0108", 0, VI % "priority 100 «200 300»"),
+    Case("a name of two words", "LB0203", 5, (VI % "").replace("VI_1", "VI_1 «x y»")),
+    Case("words before a list", "LB0203", 5, (VI % "").replace("virtual_ipaddress", "virtual_ipaddress «x»")),
+    Case("words after a method", "LB0201", 5, (VS % "").replace("NAT", "NAT «csum»")),
     Case("a flag with a value", "LB0118", 0, VS % "alpha «no»"),
     Case("NUL", "LB0010", 5, "global_defs {\n    router_id a«\0»b\n}\n"),
     # values

@@ -209,17 +209,17 @@ def test_sync_groups_and_tracked_interfaces(parse: Parse) -> None:
 
 
 def test_ah_begins_as_backup(parse: Parse) -> None:
-    loaded = parse(instance("state MASTER\n authentication {\n auth_type AH\n auth_pass x\n }"))
+    loaded = parse(instance("state MASTER\n priority 100\n authentication {\n auth_type AH\n auth_pass x\n }"))
     assert only(loaded).state is VrrpState.BACKUP
     assert only(loaded).auth_type is Authentication.NONE
-    assert [d.code for d in loaded.diagnostics] == ["LB0115", "LB0307"]
+    assert [d.code for d in loaded.diagnostics] == ["LB0307", "LB0115"]
     assert loaded.exit_code == 5
 
 
 def test_an_instance_belongs_to_one_sync_group(parse: Parse) -> None:
     groups = "vrrp_sync_group G {\n group {\n V\n W\n }\n}\nvrrp_sync_group H {\n group {\n V\n X\n }\n}\n"
     loaded = parse(groups + instance() + instance(name="W", vrid=6) + instance(name="X", vrid=7))
-    assert [(d.code, d.line, d.column) for d in loaded.diagnostics] == [("LB0310", 9, 2), ("LB0311", 7, 1)]
+    assert [(d.code, d.line, d.column) for d in loaded.diagnostics] == [("LB0311", 7, 1), ("LB0310", 9, 2)]
     assert loaded.config is not None
     assert [group.members for group in loaded.config.vrrp_sync_groups] == [("V", "W"), ("X",)]
 

@@ -76,6 +76,8 @@ def test_a_conditional_keeps_columns(tmp_path: Path) -> None:
         ("$A=${B}\nx ${A}\n$B=3\n".replace("x ${A}\n$B=3\n", "$B=3\nx ${A}\n"), "x 3"),
         ("$INST= \\\n v ${N} { \\\n  i $N \\\n }\n$N=1\n$INST\n$N=2\n$INST\n", "v 1 { i 1 } v 2 { i 2 }"),
         ("x ${_INSTANCE}\n", "x alpha"),
+        ("$A=1 # one\nx $A 2\n", "x 1 2"),
+        ('$A="a # b" ! c\nx $A 2\n', "x a # b 2"),
         ("$A=x\n$C=@alpha y\n$C\n", "y"),
     ],
 )

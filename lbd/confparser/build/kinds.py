@@ -52,7 +52,8 @@ def method(item: Item, context: Context) -> ForwardingMethod | None:
         return None
     if len(item.value) > 1:
         extra = " ".join(item.value[1:])
-        context.report.add("LB0108", f"{item.name} {name}: '{extra}' is ignored", item.node.place(2))
+        message = f"{item.name} {name}: unknown option '{extra}'"
+        context.report.add("LB0201", message, item.node.place(2, len(item.node.words) - 1), expected="nothing more")
     return ForwardingMethod(name)
 
 

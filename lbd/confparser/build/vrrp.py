@@ -167,7 +167,7 @@ class _Instance:
         if priority is None:
             priority = 255 if "MASTER" in states and item.last("priority") is None and not self._bad_priority() else 100
         master = "MASTER" in states or (not states and priority == 255)
-        if master and version == 2 and self._auth_type() == "AH":
+        if master and priority != 255 and version == 2 and self._auth_type() == "AH":
             message = f"({self._name}) the initial state MASTER does not go with auth_type AH: BACKUP is used"
             self._report.add("LB0307", message, (item.last("state") or item).node.place())
             master = False

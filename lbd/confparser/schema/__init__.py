@@ -27,6 +27,7 @@ from lbd.confparser.schema.vrrp import VRRP_INSTANCE, VRRP_SYNC_GROUP
 __all__ = ["ROOT", "ROOT_BLOCKS", "Block", "Keyword", "Missing", "Status"]
 
 _NAME = values.text("a name")
+_ONE_NAME = values.text("a name", exact=True)
 _OPTIONAL_NAME = values.text("a name", optional=True)
 _UNCHECKED = block(unchecked=True)
 _NO_STATIC = "they are not set"
@@ -39,8 +40,8 @@ def _later_block(name: str, head: values.Value, meaning: str, consequence: str, 
 
 _BLOCKS = [
     works_block("global_defs", NOTHING, GLOBAL_DEFS, "settings of the whole"),
-    works_block("vrrp_instance", _NAME, VRRP_INSTANCE, "one virtual router", missing=Missing.REPORTED),
-    works_block("vrrp_sync_group", _NAME, VRRP_SYNC_GROUP, "instances that change together",
+    works_block("vrrp_instance", _ONE_NAME, VRRP_INSTANCE, "one virtual router", missing=Missing.REPORTED),
+    works_block("vrrp_sync_group", _ONE_NAME, VRRP_SYNC_GROUP, "instances that change together",
                 missing=Missing.REPORTED),
     works_block("virtual_server", addresses.service_head(), VIRTUAL_SERVER, "one balanced service"),
     works_block("virtual_server_group", _NAME, GROUP, "addresses of one service"),
