@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vrrp process: instances, their addresses, and a watch on the dataplane that some of them depend on.
+
+It parses nothing and checks nothing. Garbage collection is frozen after the start and real-time priority is taken
+where it is permitted, so that an advert leaves on time whatever the machine is at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+
+from lbd.daemon.vrrp_kernel import KernelFace
+from lbd.kernel.mirror import Mirror
+from lbd.model import Config
+from lbd.model.status import VrrpRoleStatus
+from lbd.vrrp.io.runner import Runner
+
+log = logging.getLogger("lbd.vrrp")
+
+GONE = "the dataplane is gone"
+START_PATIENCE = 5.0
+"""Seconds that the dataplane may take to start before those who need it yield."""
+PATIENCE = 1.0
+"""Seconds in which a dataplane that closed its socket may be back."""
+RETRY = 0.1
+REALTIME_PRIORITY = 10
+
+
+class VrrpRole:
+    """A Role (``daemon/role.py``)."""
+
+    def __init__(self, *, dp_socket: str | None, adopt: bool = False) -> None:
+        self._dp_socket, self._adopt = dp_socket, adopt
+        self._mirror = Mirror(self._network_changed)
+        self._kernel = KernelFace(self._mirror)
+        self._runner = Runner(self._kernel)
+        self._started = False
+        self._dependent: frozenset[str] = frozenset()
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self, config: Config) -> None:
+        await self._mirror.start()
+        self._take(config)
+        _be_punctual()
+        self._runner.start(config, adopt=self._adopt)
+        self._started = True
+        self._watch_dataplane()
+        gc.collect()
+        gc.freeze()
+
+    async def reload(self, config: Config) -> None:
+        before = self._dependent
+        self._take(config)
+        self._runner.configure(config)
+        self._runner.recover(before - self._dependent, GONE)
+        self._watch_dataplane()
+
+    async def stop(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        self._started = False
+        await self._runner.stop()
+        await self._kernel.close()
+        await self._mirror.close()
+
+    def status(self) -> VrrpRoleStatus:
+        return VrrpRoleStatus(pid=os.getpid(), instances=self._runner.status())
+
+    def _take(self, config: Config) -> None:
+        """Which instances carry addresses of virtual servers: without a dataplane those lead nowhere."""
+        balanced = {a.address for vs in config.virtual_servers for a in vs.addresses}
+        self._kernel.virtual = {
+            v.address
+            for i in config.vrrp_instances
+            for v in (*i.virtual_ipaddress, *i.virtual_ipaddress_excluded)
+        }
+        self._dependent = frozenset(
+            i.name
+            for i in config.vrrp_instances
+            if any(v.address in balanced for v in (*i.virtual_ipaddress, *i.virtual_ipaddress_excluded))
+        )
+
+    def _network_changed(self) -> None:
+        if self._started:
+            self._runner.network_changed()
+
+    # --- the dataplane
+
+    def _watch_dataplane(self) -> None:
+        if self._dp_socket is not None and self._dependent and self._watch is None:
+            self._watch = asyncio.get_running_loop().create_task(self._follow_dataplane(self._dp_socket))
+
+    async def _follow_dataplane(self, path: str) -> None:
+        """A connection that is held and never written to: its end is the end of the dp process."""
+        patience = START_PATIENCE
+        while True:
+            reader = await self._reach(path, patience)
+            if reader is None:
+                self._runner.fault(self._dependent, GONE)
+                reader = await self._reach(path, None)
+            assert reader is not None
+            self._runner.recover(self._dependent, GONE)
+            with contextlib.suppress(OSError):
+                await reader.read()
+            log.warning("The dataplane closed its socket")
+            patience = PATIENCE
+
+    async def _reach(self, path: str, patience: float | None) -> asyncio.StreamReader | None:
+        """None if it cannot be reached for that long; without patience it is tried for ever."""
+        loop = asyncio.get_running_loop()
+        until = None if patience is None else loop.time() + patience
+        while until is None or loop.time() < until:
+            with contextlib.suppress(OSError):
+                reader, self._held = await asyncio.open_unix_connection(path)
+                return reader
+            await asyncio.sleep(RETRY)
+        return None
+
+
+def _be_punctual() -> None:
+    """Real-time scheduling; children and threads do not inherit it."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(REALTIME_PRIORITY))
+    except OSError as error:
+        log.info("no real-time priority (%s): adverts share the processor with everybody", error.strerror)
