@@ -157,7 +157,7 @@ class Checker:
 
     def _extra(self, node: Node, value: Value, first: int, name: str, *, strict: bool = False) -> None:
         place = node.place(first, len(node.words) - 1)
-        extra = " ".join(node.words[first:])
+        extra = "…" if name == "auth_pass" else " ".join(node.words[first:])
         if strict:
             left_out = ": what is in the block is left out" if value.exact else ""
             message = f"{name}: '{extra}' may not stand here{left_out}"

@@ -18,6 +18,9 @@ from lbd.confparser.source import LogicalLine, UnreadableError
 from lbd.confparser.tree import build as build_tree
 from lbd.model import Config
 
+MAX_LINES = 500_000
+"""Logical lines, each brace being one: 100,000 real servers with a check."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -57,7 +60,11 @@ def _lines(path: str, reader: Reader, report: Report) -> list[LogicalLine]:
     lines: list[LogicalLine] = []
     for name in paths:
         try:
-            lines += reader.lines(name)
+            for line in reader.lines(name):
+                lines.append(line)
+                if len(lines) > MAX_LINES:
+                    report.add("LB0007", f"more than {MAX_LINES} lines: the rest is not read", line.place())
+                    return lines
         except UnreadableError as error:
             report.add("LB0001", f"{name}: {error}")
     return lines

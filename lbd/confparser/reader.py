@@ -22,7 +22,9 @@ KEEPALIVED_LINE = 1023
 """keepalived's line buffer: what is beyond is read as another line (parser.c, MAXBUF)."""
 MAX_INCLUDES = 4096
 MAX_INCLUDE_DEPTH = 32
-MAX_EXPANDED_LINES = 1_000_000
+MAX_EXPANDED_LINES = 500_000
+MAX_CHARACTERS = 32 << 20
+"""Of all files together, each as often as it is included."""
 
 _CONDITION = re.compile(r"\s*@(\^?)([^\s]+)(?=\s|\Z)", re.ASCII)
 _INCLUDE = re.compile(r"\s*(include[rmwba]?)\s+(\S.*?)\s*\Z", re.ASCII)
@@ -45,10 +47,14 @@ class Reader:
         self._open: list[str] = []
         self._included = 0
         self._expanded = 0
+        self._characters = 0
 
     def lines(self, path: str, chain: tuple[str, ...] = ()) -> Iterator[LogicalLine]:
         """Raises UnreadableError for ``path`` itself; what is wrong with an included file becomes a message."""
         text, utf8 = read_text(path)
+        self._characters += len(text)
+        if self._characters > MAX_CHARACTERS:
+            raise UnreadableError(f"more than {MAX_CHARACTERS >> 20} MiB in all")
         source = SourceFile(path, text.split("\n"), chain)
         if not utf8:
             self._report.add("LB0006", "not UTF-8: read as Latin-1", source.place(1, 0, 0))

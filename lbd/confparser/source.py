@@ -7,12 +7,16 @@ Reads bytes of any kind within bounds; what the lines mean is for others.
 from __future__ import annotations
 
 import os
+import re
 import stat
 
 from lbd.confparser.diagnostics import Place
 from lbd.confparser.lexer import Span
 
-MAX_FILE = 32 << 20
+MAX_FILE = 16 << 20
+
+_SECRET = re.compile(r"(?P<keyword>\bauth_pas\w*\s+)(?P<secret>\S.*)", re.ASCII)
+"""Passwords are never shown, be the line ever so wrong."""
 
 
 class SourceFile:
@@ -27,6 +31,8 @@ class SourceFile:
 
     def place(self, line: int, start: int, end: int) -> Place:
         text = self.lines[line - 1].rstrip("\r") if line <= len(self.lines) else ""
+        if "auth_pas" in text:
+            text = _SECRET.sub(lambda found: found["keyword"] + "*" * len(found["secret"]), text)
         return Place(self.name, line, start + 1, max(end, start) + 1, text, self.chain)
 
 

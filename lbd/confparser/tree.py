@@ -7,13 +7,12 @@ inside another block is where the brace was meant.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 
 from lbd.confparser.diagnostics import Place, Report
 from lbd.confparser.lexer import Span
 from lbd.confparser.source import LogicalLine, SourceFile
 
-MAX_NODES = 1_000_000
 MAX_DEPTH = 32
 
 
@@ -54,32 +53,21 @@ class _Builder:
         self._roots = roots
         self.top: list[Node] = []
         self._stack: list[Node] = []
-        self._count = 0
         self._skipped = 0
         """Depth of braces inside a block that is left out."""
 
-    def add(self, line: LogicalLine) -> bool:
-        """False when there is too much."""
+    def add(self, line: LogicalLine) -> None:
         if line.brace == "{":
             self._open(line)
         elif line.brace == "}":
             self._close(line)
         elif not self._skipped:
             self._words(line)
-        self._count += 1
-        if self._count > MAX_NODES:
-            self._report.add("LB0007", f"more than {MAX_NODES} lines: the rest is not read", line.place())
-            return False
-        return True
 
     def finish(self) -> None:
         for node in self._stack[:1]:
             what = f"the block '{' '.join(node.words[:2])}' is not closed"
             self._report.add("LB0103", what, node.place(), expected="}")
-
-    @property
-    def depth(self) -> int:
-        return len(self._stack) + self._skipped
 
     def _words(self, line: LogicalLine) -> None:
         if self._roots and self._stack and line.words[0] in self._roots:
@@ -115,14 +103,11 @@ class _Builder:
             self._report.add("LB0102", "a } without its {: ignored", line.place())
 
 
-def build(lines: Iterable[LogicalLine], report: Report, roots: Collection[str]) -> list[Node]:
+def build(lines: Sequence[LogicalLine], report: Report, roots: Collection[str]) -> list[Node]:
     """``roots`` names the blocks that stand only at the top. Nodes of what was understood, in order."""
-    read = list(lines)
-    balance = sum((line.brace == "{") - (line.brace == "}") for line in read)
+    balance = sum((line.brace == "{") - (line.brace == "}") for line in lines)
     builder = _Builder(report, roots if balance > 0 else ())
-    for line in read:
-        if not builder.add(line):
-            break
-    else:
-        builder.finish()
+    for line in lines:
+        builder.add(line)
+    builder.finish()
     return builder.top

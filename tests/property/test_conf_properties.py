@@ -142,3 +142,16 @@ def test_one_long_line() -> None:
         b"virtual_server 10.0.0.1 80 {\nreal_server 10.0.0.1 80 {\nHTTP_GET {\nurl {\nstatus_code"
         + b" x" * 30_000
     )
+
+
+def test_files_that_include_each_other_end(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"{number}.conf").write_text("router_id x\n" * 10 + "include *.conf\n")
+    loaded = load(str(tmp_path / "0.conf"))
+    check(loaded)
+    assert {"LB0004", "LB0007"} <= {found.code for found in loaded.diagnostics}
+
+
+def test_more_lines_than_are_read() -> None:
+    loaded = verdict(b"{}" * 300_000 + b"\n" + b"a {}\n" * 200_000)
+    assert "LB0007" in {found.code for found in loaded.diagnostics}

@@ -188,3 +188,19 @@ def test_the_config_id_is_the_host_name_up_to_the_first_dot(tmp_path: Path) -> N
     config = load(str(file), config_id="b").config
     assert config is not None
     assert config.global_defs.router_id == "b"
+
+
+@pytest.mark.parametrize(
+    "line", ["auth_pass hunter2hunter2", "auth_pass x hunter2", "auth_pas hunter2", 'auth_pass "hunter2']
+)
+def test_passwords_are_never_shown(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "x.conf"
+    file.write_text(
+        "vrrp_instance V {\n interface eth0\n virtual_router_id 5\n authentication {\n"
+        f" auth_type PASS\n {line}\n }}\n virtual_ipaddress {{\n 10.0.0.1\n }}\n}}\n"
+    )
+    loaded = load(str(file))
+    assert loaded.diagnostics
+    assert "unter2" not in render(loaded.diagnostics)
+    assert "unter2" not in render(loaded.diagnostics, form="short")
+    assert "unter2" not in repr(loaded.diagnostics)
