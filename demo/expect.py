@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lbd.daemon import parse
+from lbd.confparser import load
 from lbd.model import Config, HttpGet
 
 SLACK = 2.0
@@ -14,10 +14,10 @@ SLACK = 2.0
 
 def read(file: Path) -> Config:
     """What lbd itself reads in that file."""
-    parsed = parse.read(str(file), None)
-    if parsed.config is None:
-        raise RuntimeError("\n".join(parsed.lines))
-    return parsed.config
+    config = load(str(file)).config  # its interfaces are in another namespace: nothing is asked of them here
+    if config is None:
+        raise RuntimeError(f"{file} cannot be read")
+    return config
 
 
 def silence_time(file: Path, address: str) -> float:

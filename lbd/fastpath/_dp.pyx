@@ -519,6 +519,10 @@ cdef class Dataplane:
         memset(&self.w.counters[slot], 0, sizeof(SlotCounters))
         memset(&self.shared.slots[slot], 0, sizeof(Slot))
 
+    def close_slot(self, uint32_t slot, bint closed):
+        """Whether its real server takes no new connections."""
+        self.shared.slots[slot].closed = closed
+
     def verdicts(self):
         """Counts by verdict, in the order of reasons.NAMES."""
         return [self.w.counts[i] for i in range(N_VERDICTS)]

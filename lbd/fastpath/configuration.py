@@ -41,6 +41,7 @@ class Face(Protocol):
     def set_timeouts(self, ticks: tuple[int, ...]) -> None: ...
     def counters(self, slot: int) -> tuple[int, int, int, int, int, int, int]: ...
     def clear_slot(self, slot: int) -> None: ...
+    def close_slot(self, slot: int, closed: bool) -> None: ...
 
 
 class RefusedChange(Exception):  # noqa: N818  a refusal of theirs, not an error of ours
@@ -266,6 +267,7 @@ class Configuration:
             if live:
                 changes += self._refer(before, live.entries())
                 changes.append(self._service_change(live))
+                self._close_slots(live)
         self._publish(changes)
         if timeouts != self._timeouts:
             self._timeouts = timeouts
@@ -282,6 +284,11 @@ class Configuration:
                 live.reals[real.address, real.port] = self._slots.take()
             live.methods[real.address, real.port] = real.method
         return live
+
+    def _close_slots(self, live: Live) -> None:
+        open_ = set() if live.draining else {(r.address, r.port) for r in live.conf.reals if r.weight > 0}
+        for real, slot in live.reals.items():
+            self._dp.close_slot(slot, real not in open_)
 
     def _take_laddrs(self, pools: Mapping[str, api.LocalPool]) -> list[Change]:
         changes: list[Change] = []

@@ -101,6 +101,29 @@ def test_syn_on_a_connection_that_is_over_begins_anew(bench, net, family):
     assert sum(live(bench)) == 1
 
 
+@pytest.mark.parametrize("leaving", ["removed", "weight 0"])
+def test_syn_does_not_follow_a_server_that_is_gone(bench, net, family, method, leaving):
+    """The connection stays with it, a SYN on the same ports is a new one; and not while the server is there."""
+    service = bench.service(method, family)
+    first = bench.one(request(net))
+    bench.one(request(net, flags="A"))
+    assert bench.one(request(net)).dst == first.dst
+    weight0 = api.Real(service.reals[0].address, service.reals[0].port, 0, service.reals[0].method)
+    reals = service.reals[1:] if leaving == "removed" else (weight0, service.reals[1])
+    bench.service(method, family, reals=reals)
+    assert bench.one(request(net, flags="A")).dst == first.dst
+    assert bench.one(request(net)).dst != first.dst
+
+
+def test_one_way_connection_is_over_at_fin(bench, net, family):
+    """DR sees no more of it: a client that uses its port again begins anew."""
+    bench.service("dr", family)
+    first = bench.one(request(net))
+    for flags in ("A", "FA", "A"):
+        bench.one(request(net, flags=flags))
+    assert bench.one(request(net)).dst != first.dst
+
+
 def test_freed_port_is_used_last(bench, net, family):
     bench.service("fnat", family, "UDP", establish_timeout=1)
     assert addresses(bench.one(request(net, "UDP", 1)))[1] == 1025

@@ -12,7 +12,7 @@ from lbd.fastpath.rewrite.method cimport DR, FNAT, NAT
 from lbd.fastpath.sched.sched cimport schedule
 from lbd.fastpath.slow.icmp cimport reject_unreachable
 from lbd.fastpath.stage.claim cimport claim, wide
-from lbd.fastpath.stage.life cimport (S_CLOSE, S_ESTABLISHED, S_NONE, S_TIME_WAIT, S_UDP, conn_end, tcp_step)
+from lbd.fastpath.stage.life cimport S_CLOSE, S_FIN_WAIT, S_NONE, S_TIME_WAIT, S_UDP, conn_end
 from lbd.fastpath.stage.lookup cimport table_of
 from lbd.fastpath.stage.parse cimport TCP, UDP
 from lbd.fastpath.state cimport Worker
@@ -146,10 +146,16 @@ cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
 
 
 cdef inline bint begins_anew(Worker *w, Meta *k) noexcept nogil:
-    """A SYN on a connection that is over is a new one (RFC 9293 section 3.6.1; IPVS conn_reuse_mode)."""
+    """A SYN on a connection that is over is a new one (RFC 9293 section 3.6.1; IPVS's conn_reuse_mode 3).
+
+    One-way traffic (DR) is last seen in FIN_WAIT. And where the server is gone a SYN need not follow it.
+    """
     cdef Conn *c = conn_at(table_of(w, k), k.ref >> 1)
-    return (k.flags & (M_SYN | M_ACK | M_RST | M_FIN | M_ICMP_ERROR) == M_SYN and k.ref & 1 == FORWARD
-            and (c.state == S_TIME_WAIT or c.state == S_CLOSE))
+    if k.flags & (M_SYN | M_ACK | M_RST | M_FIN | M_ICMP_ERROR) != M_SYN or k.ref & 1 != FORWARD:
+        return False
+    if c.state == S_TIME_WAIT or c.state == S_CLOSE or (c.flags & C_ONE_KEY and c.state == S_FIN_WAIT):
+        return True
+    return w.shared.slots[c.real].closed != 0
 
 
 cdef inline void st_connect(Worker *w, Burst *b) noexcept nogil:

@@ -9,7 +9,8 @@ cdef struct Slot:
     int32_t active               # connections in ESTABLISHED, exact over workers (atomic)
     int32_t inactive
     uint32_t cursor              # a service's: where its scheduler stands (atomic)
-    uint32_t pad[13]
+    uint32_t closed              # takes no new connection: removed, or of weight 0 (written by control)
+    uint32_t pad[12]
 
 cdef struct SlotCounters:
     uint64_t connections
