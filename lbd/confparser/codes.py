@@ -83,6 +83,8 @@ CODES: dict[str, Code] = {
     "LB0313": Code(_W, 0, "the first IPv6 address is not link-local"),
     "LB0315": Code(_E, 5, "a reference to a tracker that is not defined before it"),
     "LB0316": Code(_E, 5, "a tracked script does not exist"),
+    "LB0317": Code(_W, 5, "a tracker that tracks nothing new"),
+    "LB0318": Code(_W, 5, "a setting of virtual MACs without one"),
     # services
     "LB0401": Code(_E, 5, "a virtual server without real servers"),
     "LB0402": Code(_W, 5, "lb_algo is missing"),

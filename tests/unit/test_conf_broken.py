@@ -146,6 +146,10 @@ CASES = [
     Case("nopreempt and MASTER", "LB0307", 5, VI % "state MASTER\n «nopreempt»"),
     Case("preempt_delay and MASTER", "LB0307", 5, VI % "state MASTER\n «preempt_delay» 3"),
     Case("fraction in version 2", "LB0308", 5, VI % "advert_int «0.5»"),
+    Case("two versions", "LB0308", 5, VI % "version 3\n version «2»"),
+    Case("version 2 after an IPv6 address", "LB0308", 5,
+         "vrrp_instance V {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n fe80::1\n }\n"
+         " version «2»\n}\n"),
     Case("centiseconds in version 3", "LB0308", 5, VI % "version 3\n advert_int «0.015»"),
     Case(
         "authentication in version 3",
@@ -162,6 +166,9 @@ CASES = [
         0,
         "vrrp_instance V {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n «fd00::1/64»\n }\n}\n",
     ),
+    Case("own interface tracked", "LB0317", 5, VI % "track_interface {\n «eth0»\n }"),
+    Case("vmac_xmit_base alone", "LB0318", 5, VI % "«vmac_xmit_base»"),
+    Case("snmp_name of two words", "LB0203", 5, VS % "snmp_name a «b»"),
     Case("script that is not there", "LB0315", 5, VI % "track_script {\n «nochk»\n }"),
     Case("sync group of nobody", "LB0311", 5, "«vrrp_sync_group G» {\n group {\n }\n}\n"),
     Case("sync group of one", "LB0311", 5, "«vrrp_sync_group G» {\n group {\n VI_1\n }\n}\n" + VI % ""),
@@ -243,6 +250,8 @@ def marked(text: str) -> tuple[str, int, int, int]:
 
 NOT_THE_ONLY_ONE = {
     "script that is not there": "LB0115",
+    "own interface tracked": "LB0115",
+    "vmac_xmit_base alone": "LB0115",
     "flag of another scheduler": "LB0115",
     "generator": "",
     "firewall mark": "",

@@ -258,6 +258,10 @@ def test_a_server_without_port_has_that_of_the_service(parse: Parse) -> None:
     assert clean(parse(service(server="10.0.1.1"))).real_servers[0].port == 80
 
 
+def test_dr_and_port_0_is_the_port_of_the_service(parse: Parse) -> None:
+    assert clean(parse(service(kind="DR", server="10.0.1.1 0"))).real_servers[0].port == 80
+
+
 def test_weight_0_reduces_the_quorum(parse: Parse) -> None:
     loaded = parse(service(real="weight 0"))
     assert only(loaded).quorum == 0

@@ -209,7 +209,9 @@ def test_sync_groups_and_tracked_interfaces(parse: Parse) -> None:
 
 
 def test_ah_begins_as_backup(parse: Parse) -> None:
-    loaded = parse(instance("state MASTER\n priority 100\n authentication {\n auth_type AH\n auth_pass x\n }"))
+    loaded = parse(
+        instance("state MASTER\n priority 100\n authentication {\n auth_type AH\n auth_pass x\n }")
+    )
     assert only(loaded).state is VrrpState.BACKUP
     assert only(loaded).auth_type is Authentication.NONE
     assert [d.code for d in loaded.diagnostics] == ["LB0307", "LB0115"]

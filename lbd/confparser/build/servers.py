@@ -81,7 +81,7 @@ class Servers:
 
     def _port(self, item: Item, where: Endpoint, method: ForwardingMethod, place: int = 2) -> int:
         """DR does not change the packet, so its port is the service's."""
-        if where.port is None:
+        if where.port is None or (method is ForwardingMethod.DR and where.port == 0):
             return self._above.port
         if method is ForwardingMethod.DR and self._above.port and where.port != self._above.port:
             message = f"{item.name} {where.address}: DR cannot change the port: {self._above.port} is used"

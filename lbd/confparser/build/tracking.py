@@ -10,10 +10,15 @@ from lbd.confparser.check import Item
 from lbd.confparser.tracked import Tracked
 from lbd.model import TrackedInterface, VrrpSyncGroup
 
-def tracked_interfaces(item: Item, context: Context) -> tuple[TrackedInterface, ...]:
+def tracked_interfaces(item: Item, context: Context, own: str = "") -> tuple[TrackedInterface, ...]:
+    """``own`` is tracked anyway (unless dont_track_primary)."""
     found: dict[str, TrackedInterface] = {}
     for line in item.entries("track_interface"):
         tracked: Tracked = line.value
+        if tracked.name == own:
+            message = f"({item.value}) track_interface {own}: the instance's own interface: ignored"
+            context.report.add("LB0317", message, line.node.place())
+            continue
         context.interface(tracked.name, line.node.place(), "track_interface")
         interface = TrackedInterface(interface=tracked.name, weight=tracked.weight or 0, reverse=tracked.reverse)
         found.setdefault(tracked.name, interface)

@@ -41,6 +41,10 @@ def build(items: Sequence[Item], defaults: Defaults, context: Context) -> tuple[
     return tuple(found.values())
 
 
+_FAMILY = ("virtual_ipaddress", "unicast_peer", "mcast_src_ip", "unicast_src_ip", "native_ipv6")
+"""What tells the family of an instance."""
+
+
 class _Instance:
     """One instance being put together; ``item`` is its block."""
 
@@ -71,6 +75,7 @@ class _Instance:
         auth_type, auth_pass = self._authentication(version)
         state, priority = self._state(version)
         peers = self._peers(ipv6)
+        self._base_of_vmac()
         return VrrpInstance(
             name=self._name,
             interface=interface.value,
@@ -93,7 +98,7 @@ class _Instance:
             v3_checksum_as_v2=self._inherited("v3_checksum_as_v2"),
             down_timer_adverts=self._inherited("down_timer_adverts"),
             dont_track_primary=item.last("dont_track_primary") is not None,
-            track_interface=tracked_interfaces(item, self._context),
+            track_interface=tracked_interfaces(item, self._context, interface.value),
             **self._garp(),
         )
 
@@ -156,8 +161,18 @@ class _Instance:
         return not left_out
 
     def _version(self, ipv6: bool) -> int:
-        given = self._item.get("version")
-        return 3 if ipv6 else int(given) if given else self._defaults.vrrp_version
+        """The first one counts, be it said or deduced from an IPv6 address before it."""
+        version = 0
+        for inner in self._item.items or ():
+            if inner.name == "version":
+                if version not in (0, int(inner.value)):
+                    message = f"({self._name}) version {inner.value} conflicts with version {version} before it: ignored"
+                    self._report.add("LB0308", message, inner.node.place(1))
+                else:
+                    version = int(inner.value)
+            elif ipv6 and inner.name in _FAMILY:
+                version = version or 3
+        return 3 if ipv6 else version or self._defaults.vrrp_version
 
     def _state(self, version: int) -> tuple[VrrpState, int]:
         """Unset priority is 255 under MASTER, unset state is MASTER at 255. MASTER once is MASTER."""
@@ -242,6 +257,12 @@ class _Instance:
             message = f"({self._name}) {keyword.name} without unicast peers: adverts are multicast"
             self._report.add("LB0312", message, keyword.node.place())
         return tuple(dict.fromkeys(peers))
+
+    def _base_of_vmac(self) -> None:
+        item = self._item.last("vmac_xmit_base")
+        if item is not None and self._item.last("use_vmac", "use_ipvlan") is None:
+            message = f"({self._name}) vmac_xmit_base is only valid with use_vmac: ignored"
+            self._report.add("LB0318", message, item.node.place())
 
     def _nopreempt(self, state: VrrpState, priority: int) -> bool:
         item = self._item.last("nopreempt", "preempt")

@@ -58,7 +58,7 @@ REAL_SERVER = block(
         later_bool("smtp_alert", "on if mail is configured", "mail on changes", _NO_MAIL),
         works("virtualhost", values.text("a host name"), "of the virtual server", "Host: of HTTP_GET",
               missing=_REPORTED),
-        later("snmp_name", values.text("a name"), "none", "name in SNMP", "SNMP does not show it",
+        later("snmp_name", values.text("a name", exact=True), "none", "name in SNMP", "SNMP does not show it",
               missing=_REPORTED),
         *CHECKS,
     ]
@@ -108,7 +108,12 @@ _LATER = [
     later_flag("ha_suspend", "check only while the address is here", "servers are always checked"),
     later_bool("smtp_alert", "off", "mail on changes", _NO_MAIL),
     later(
-        "snmp_name", values.text("a name"), "none", "name in SNMP", "SNMP does not show it", missing=_REPORTED
+        "snmp_name",
+        values.text("a name", exact=True),
+        "none",
+        "name in SNMP",
+        "SNMP does not show it",
+        missing=_REPORTED,
     ),
     later("quorum_up", values.SCRIPT, "none", "run when quorum is gained", _NO_SCRIPT),
     later("quorum_down", values.SCRIPT, "none", "run when quorum is lost", _NO_SCRIPT),
