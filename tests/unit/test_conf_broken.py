@@ -109,6 +109,7 @@ CASES = [
     Case("bad boolean", "LB0201", 5, VI % "lower_prio_no_advert «maybe»"),
     Case("bad address", "LB0201", 5, VIPS % "«10.0.0.311/24»"),
     Case("bad prefix", "LB0201", 5, VIPS % "10.0.0.2/«33»"),
+    Case("the only address is wrong", "LB0201", 5, (VIPS % "").replace("10.0.0.1/24", "10.0.0.1/«33»")),
     Case("dotted mask", "LB0201", 5, VIPS % "10.0.0.2/«255.255.255.0»"),
     Case("unknown option of an address", "LB0201", 5, VIPS % "10.0.0.2/24 «foo»"),
     Case("label too long", "LB0201", 5, VIPS % "10.0.0.2/24 label «abcdefghijklmnop»"),

@@ -155,6 +155,8 @@ class _Instance:
         if addresses or self._item.last("no_virtual_ipaddress") is not None:
             return True
         left_out = version == 3
+        if not left_out and any(block.node.children for block in self._item.all("virtual_ipaddress")):
+            return True  # what is wrong with its lines has been said
         end = ": the instance is left out" if left_out else ""
         message = f"({self._name}) no virtual_ipaddress; at least one is required{end}"
         self._report.add("LB0305", message, self._item.node.place(0, 1))
