@@ -18,6 +18,7 @@ import sys
 import time
 from typing import IO
 
+from lbd.daemon import logs
 from lbd.daemon.dp_network import Network
 from lbd.fastpath import api
 from lbd.fastpath.configuration import Configuration
@@ -180,7 +181,9 @@ def lock(run_dir: str) -> IO[str]:
 
 def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    with open("/proc/self/comm", "w") as name:
+        name.write("lbd_dp")
+    logs.from_environment(logs.IDENTS["dp"])
     try:
         held = lock(options.run_dir)
         if os.geteuid() != 0:
@@ -198,7 +201,7 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if not type(error).__module__.startswith("lbd."):
             raise
-        print(f"dp: {error}", file=sys.stderr)
+        log.error("%s", error)
         return 1
     return 0
 
