@@ -192,7 +192,7 @@ class Network:
             if address in present or self.mirror.by_name(interface) is None:
                 continue
             made = await self._addresses.add(
-                address, _length(address), interface, nodad=True, noprefixroute=True
+                address, _length(address), interface, nodad=True, noprefixroute=True, source=False
             )
             if made:
                 self._made.add((address, interface))

@@ -52,6 +52,8 @@ class KernelFace:
                 scope=address.scope,
                 brd=address.brd,
                 nodad=True,
+                # keepalived's default: an IPv6 address of its own /128 is never a source
+                source=address.prefix != 128,
             )
         except AddressError as error:
             log.error("%s", error)

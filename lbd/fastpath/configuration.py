@@ -8,7 +8,6 @@ gets its slot back. Until then what they claim stays claimed, so that live conne
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 
 from lbd.fastpath import api
 from lbd.fastpath.claim import Claims
+from lbd.fastpath.sequence import sequence
 from lbd.fastpath.states import TICKS_PER_SECOND, ticks
 
 K_SERVICE, K_LOCAL, K_NAT_SOURCE, K_CLAIMED, K_NAT_ADDRESS, K_HOST, K_NEIGHBOUR = range(1, 8)
@@ -25,7 +25,6 @@ METHODS = {api.Method.FNAT: 1, api.Method.NAT: 2, api.Method.DR: 3}
 SCHEDULERS = {"rr": 0, "wrr": 0, "wlc": 1}
 FIRST_LOCAL_PORT = 1025
 LAST_LOCAL_PORT = 65535
-LONGEST_SEQUENCE = 65536
 
 Key = tuple[bytes, int, int, int]
 """Address, port, protocol, kind."""
@@ -53,24 +52,6 @@ def packed(address: str) -> bytes:
         return ip_address(address).packed
     except ValueError:
         raise RefusedChange(f"{address!r} is not an address") from None
-
-
-def sequence(service: api.Service) -> list[int]:
-    """In which order real servers are chosen, as indexes: rr by turns, wrr as ip_vs_wrr does.
-
-    wrr counts a threshold down from the largest weight in steps of their common divisor; each turn takes all whose
-    weight is at least that.
-    """
-    weights = [r.weight for r in service.reals]
-    if service.scheduler == "rr":
-        return [i for i, weight in enumerate(weights) if weight > 0]
-    if service.scheduler != "wrr" or not any(weights):
-        return []
-    step = math.gcd(*weights)
-    # weights so large that the sequence would not fit are rounded to ones that do
-    scale = max(1, sum(weights) // step // LONGEST_SEQUENCE + 1)
-    turns = [math.ceil(w / step / scale) for w in weights]
-    return [i for turn in range(max(turns), 0, -1) for i, w in enumerate(turns) if w >= turn]
 
 
 class Slots:

@@ -55,10 +55,7 @@ def test_defaults(parse: Parse) -> None:
     )
 
 
-def test_everything_said(parse: Parse) -> None:
-    loaded = parse(
-        instance(
-            """version 2
+EVERYTHING = """version 2
             priority 120
             advert_int 3
             mcast_src_ip 10.0.0.8
@@ -83,7 +80,13 @@ def test_everything_said(parse: Parse) -> None:
             }
             virtual_ipaddress_excluded {
                 fd00::1/64 dev eth1
-            }""",
+            }"""
+
+
+def test_everything_said(parse: Parse) -> None:
+    loaded = parse(
+        instance(
+            EVERYTHING,
             "10.0.0.1/24 label eth0:1 scope link brd +\n 10.0.0.2",
         )
     )

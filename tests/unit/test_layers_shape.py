@@ -14,7 +14,7 @@ ROOMS = ("lbd", "demo", "tools", "benchmarks", "tests", ".ci")
 SOURCES = {".py", ".pyx", ".pxd", ".pxi", ".sh", ""}
 FILE_LINES = 400
 FUNCTION_LINES = 60
-CYTHON_FUNCTION = re.compile(r"^(?P<indent>\s*)(?:async\s+)?(?:c?p?def)\s+[^=]*\(")
+CYTHON_FUNCTION = re.compile(r"^(?P<indent>\s*)(?:async\s+)?(?:c?p?def)\s+(?!class\b)[^=]*\(")
 
 
 def sources() -> list[Path]:

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+# The pipeline without a port: frames in and out of memory, and replay for benchmarks.
+
+
+cdef class Dataplane(WithConfiguration):
+    """The whole of it; and without a port, for tests and benchmarks."""
+
+    def feed(self, frames, double now):
+        """Frames in on a virtual clock: [(port, bytes) or (port, bytes, virtio header)].
+
+        Returns (verdict names in order, sent [(port, bytes, virtio header)], punted [bytes]). The worker must not run.
+        """
+        verdicts = []
+        self.w.now = <uint64_t>(now * 1e9)
+        if self.w.swept == 0:
+            self.w.swept = self.w.now
+        keep_house(self.w)
+        frames = list(frames)
+        for at in range(0, len(frames), BURST):
+            self._feed_burst(frames[at:at + BURST], verdicts)
+        return verdicts, self._sent(), self._held(&self.tap)
+
+    def turn(self, double now):
+        """One turn of the worker's loop on this thread: house-keeping and a burst of every port. It must not run."""
+        self.w.now = <uint64_t>(now * 1e9)
+        keep_house(self.w)
+        return poll_ports(self.w)
+
+    cdef void _feed_burst(self, frames, list verdicts) except *:
+        cdef Burst *b = &self.w.burst
+        cdef uint32_t i
+        b.n = 0
+        for item in frames:
+            b.m[b.n] = self._mbuf(item[1], item[2] if len(item) > 2 else bytes(VNET_SIZE))
+            b.meta[b.n].in_port = item[0]
+            b.n += 1
+        self.w.rx += b.n
+        run_burst(self.w, b)
+        for i in range(b.n):
+            verdicts.append(NAMES[b.meta[i].verdict])
+
+    cdef rte_mbuf *_mbuf(self, bytes frame, bytes header) except NULL:
+        """As a shared port would have received it: a small mbuf and a jumbo one for the rest."""
+        cdef rte_mbuf *m = rte_pktmbuf_alloc(self.small)
+        cdef uint32_t n = len(frame)
+        cdef uint32_t first = min(n, SMALL_ROOM)
+        if m == NULL:
+            raise DpError("no mbuf is free")
+        memset(vnet_of(m), 0, PRIV_SIZE)
+        memcpy(vnet_of(m), <const char *>header, VNET_SIZE)
+        memcpy(bytes_of(m), <const char *>frame, first)
+        m.data_len = <uint16_t>first
+        m.pkt_len = n
+        if n > first:
+            m.next = rte_pktmbuf_alloc(self.jumbo)
+            if m.next == NULL:
+                raise DpError("no jumbo mbuf is free")
+            m.nb_segs = 2
+            memcpy(bytes_of(m.next), <const char *>frame + first, n - first)
+            m.next.data_len = <uint16_t>(n - first)
+        return m
+
+    cdef list _held(self, Port *p):
+        cdef MemoryState *s = <MemoryState *>p.state
+        cdef uint32_t i
+        cdef rte_mbuf *seg
+        out = []
+        if s == NULL or p.tx != &memory_tx:
+            return out
+        for i in range(s.n):
+            data = b""
+            header = (<uint8_t *>vnet_of(s.m[i]))[:VNET_SIZE]
+            seg = s.m[i]
+            while seg != NULL:
+                data += bytes_of(seg)[:seg.data_len]
+                seg = seg.next
+            out.append((data, header))
+            rte_pktmbuf_free(s.m[i])
+        s.n = 0
+        return out
+
+    cdef list _sent(self):
+        out = []
+        for i in range(MAX_PORTS):
+            if self.shared.ports[i] != NULL and self.shared.ports[i].attached:
+                out.extend((i, data, header) for data, header in self._held(self.shared.ports[i]))
+        return out
+
+    def replay(self, bytes frame, const uint32_t[::1] flows, bint straight):
+        """Cycles that whole bursts of this 64-byte frame take, each packet of the flow that ``flows`` says.
+
+        The flow is added to the frame's source address. straight: sent as they are, without the pipeline.
+        """
+        cdef Replay r
+        cdef uint32_t bursts = flows.shape[0] // BURST
+        cdef uint32_t i
+        cdef uint64_t cycles
+        memcpy(r.frame, <const char *>frame, 64)
+        for i in range(BURST):
+            r.m[i] = rte_pktmbuf_alloc(self.small)
+            r.m[i].data_len = 64
+            r.m[i].pkt_len = 64
+            memset(vnet_of(r.m[i]), 0, PRIV_SIZE)
+        with nogil:
+            cycles = replay(self.w, &r, &flows[0], bursts, straight)
+        for i in range(BURST):
+            rte_pktmbuf_free(r.m[i])
+        return cycles
+
+    def close(self):
+        """Everything is given back; the object is of no further use. The worker is stopped first."""
+        cdef Root *root = <Root *>self.shared.root
+        cdef uint32_t i
+        if self.w == NULL:
+            return
+        self.stop()
+        for i in range(self.w.n_waiters):
+            rte_pktmbuf_free(self.w.waiters[i].m)
+        for i in range(MAX_PORTS):
+            self.detach_port(i)
+            free(self.shared.ports[i])
+        if self.tap.state != NULL:
+            self.tap.shut(&self.tap)
+        rte_rib_free(root.rib)
+        rte_rib6_free(root.rib6)
+        self._bury_root(root)
+        rte_mempool_free(self.small)
+        rte_mempool_free(self.jumbo)
+        rte_mempool_free(self.shared.indirect)
+        for address, size in self._maps:
+            munmap(<void *><size_t>address, size)
+        self.w = NULL
+
+    cdef void _bury_root(self, Root *root) noexcept:
+        cdef uint32_t i, j
+        for i in range(PAGES):
+            if root.pages[i] == NULL:
+                continue
+            for j in range(root.pages[i].n):
+                if root.pages[i].entries[j].kind == K_SERVICE:
+                    free(<void *>root.pages[i].entries[j].value)
+            free(root.pages[i])
+        free(root.routes)
+        free(root)
