@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+from ipaddress import ip_network
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
@@ -12,6 +13,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 IFA_F_NODAD = 0x02
 IFA_F_NOPREFIXROUTE = 0x200
+FOREVER = 0xFFFFFFFF
 
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254}
 
@@ -35,18 +37,25 @@ class Addresses:
         brd: str | None = None,
         nodad: bool = False,
         noprefixroute: bool = False,
+        source: bool = True,
     ) -> bool:
-        """True if we made it, False if it was there. Raises AddressError."""
+        """True if we made it, False if it was there. Raises AddressError.
+
+        source: the kernel may pick it as a source address; if not, IPv6 calls it deprecated (RFC 4862 section 5.5.4),
+        and in IPv4 an address that is alone in its network is not picked anyhow.
+        """
         flags = (IFA_F_NODAD if nodad and ":" in address else 0) | (
             IFA_F_NOPREFIXROUTE if noprefixroute else 0
         )
         more: dict[str, Any] = {}
         if flags:
             more["IFA_FLAGS"] = flags
+        if not source and ":" in address:
+            more |= {"preferred_lft": 0, "valid_lft": FOREVER}
         if label:
             more["label"] = label
-        if brd:
-            more["broadcast"] = brd
+        if brd and brd != "-":
+            more["broadcast"] = _broadcast(address, prefix) if brd == "+" else brd
         if scope:
             more["scope"] = SCOPES[scope] if scope in SCOPES else int(scope)
         try:
@@ -92,6 +101,11 @@ class Addresses:
         if not found:
             raise NetlinkError(errno.ENODEV, f"there is no interface {dev}")
         return int(found[0])
+
+
+def _broadcast(address: str, prefix: int) -> str:
+    """What ``brd +`` means in ip-address(8): the host bits all ones."""
+    return str(ip_network(f"{address}/{prefix}", strict=False).broadcast_address)
 
 
 def _words(error: NetlinkError) -> str:
