@@ -14,9 +14,10 @@ from collections.abc import Callable
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
-from pyroute2.netlink import rtnl
+from pyroute2.netlink import NLM_F_DUMP_INTR, rtnl
 from pyroute2.netlink.exceptions import NetlinkError
 
+from lbd.kernel.neighbours import Resolver
 from lbd.kernel.values import (
     Addr,
     Link,
@@ -31,33 +32,45 @@ from lbd.kernel.values import (
 
 log = logging.getLogger("lbd.kernel")
 
-EVERYTHING = frozenset({"links", "addresses", "routes", "neighbours"})
-GROUPS = (
-    rtnl.RTMGRP_LINK
-    | rtnl.RTMGRP_NEIGH
-    | rtnl.RTMGRP_IPV4_IFADDR
-    | rtnl.RTMGRP_IPV6_IFADDR
-    | rtnl.RTMGRP_IPV4_ROUTE
-    | rtnl.RTMGRP_IPV6_ROUTE
-)
+GROUPS = {
+    "links": rtnl.RTMGRP_LINK,
+    "addresses": rtnl.RTMGRP_IPV4_IFADDR | rtnl.RTMGRP_IPV6_IFADDR,
+    "routes": rtnl.RTMGRP_IPV4_ROUTE | rtnl.RTMGRP_IPV6_ROUTE,
+    "neighbours": rtnl.RTMGRP_NEIGH,
+}
+DUMPS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "links": ("get_links", link_of),
+    "addresses": ("get_addr", addr_of),
+    "routes": ("get_routes", route_of),
+    "neighbours": ("get_neighbours", neighbour_of),
+}
+EVERYTHING = frozenset(GROUPS)
 RECEIVE_BYTES = 8 * 1024 * 1024
-NTF_USE = 0x01
-NTF_EXT_MANAGED = 0x01
-NUD_NONE = 0
+DUMP_TRIES = 4
+BREATH = 64
+"""Values of a dump between two breaths of the loop."""
+ROUTES_SHARE = 3
+"""Reading the routes takes at most one in so many seconds, however often they change."""
+RETRY = 0.2
+"""Seconds until a socket that the kernel refused is tried again."""
 
 
 class Mirror:
-    def __init__(self, on_change: Callable[[], None]) -> None:
+    def __init__(self, on_change: Callable[[], None], *, what: frozenset[str] = EVERYTHING) -> None:
+        """what: who needs no routes is not held up by a hundred thousand of them."""
         self._on_change = on_change
+        self._what = what
         self._ask: Any = AsyncIPRoute()
         self._events: Any = None
-        self._follower: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._routes_stale = asyncio.Event()
         self._dirty: set[str] = set()
         self._changed: set[tuple[int, str]] = set()
-        self._kept: set[tuple[int, str]] = set()
+        self._resolver = Resolver(self._ask)
         self._called = False
         self._watchers: list[Callable[[], None]] = []
+        self._prefixes: dict[tuple[int, str], dict[int, Addr]] = {}
+        """An interface may have one IPv4 address several times, under different prefixes."""
         self.links: dict[int, Link] = {}
         self.addresses: dict[tuple[int, str], Addr] = {}
         self.routes: tuple[Route, ...] = ()
@@ -68,16 +81,16 @@ class Mirror:
         await self._ask.setup_endpoint()
         await self._subscribe()
         await self.read_all()
-        loop = asyncio.get_running_loop()
-        self._follower = loop.create_task(self._follow())
-        self._reader = loop.create_task(self._read_routes())
+        self._note(*self._what)
+        self._spawn(self._follow())
+        if "routes" in self._what:
+            self._spawn(self._read_routes())
 
     async def close(self) -> None:
-        for task in (self._follower, self._reader):
-            if task is not None:
-                task.cancel()
-        for ifindex, address in list(self._kept):
-            await self.release(ifindex, address)
+        for task in self._tasks:
+            task.cancel()
+        for key in self._resolver.kept:
+            await self._resolver.release(key)
         for socket in (self._events, self._ask):
             if socket is not None:
                 socket.close()
@@ -105,67 +118,74 @@ class Mirror:
 
     async def resolve(self, ifindex: int, address: str) -> None:
         """Have the kernel send ARP or ND for a neighbour now."""
-        await self._touch(ifindex, address, flags=NTF_USE)
+        await self._resolver.resolve((ifindex, address))
 
     async def keep_resolved(self, ifindex: int, address: str) -> None:
-        """A managed neighbour: the kernel resolves it again before it gets stale (Linux 5.16)."""
-        if (ifindex, address) in self._kept:
-            return
+        """Have it resolved from now on, over flushes of the table and while the interface goes down and up."""
         known = self.neighbours.get((ifindex, address))
-        if known is not None and known.usable and await self._permanent(ifindex, address):
-            return
-        if await self._touch(ifindex, address, flags_ext=NTF_EXT_MANAGED):
-            self._kept.add((ifindex, address))
-        else:
-            await self.resolve(ifindex, address)
+        if known is None or not known.permanent:  # an entry that somebody set by hand is left alone
+            await self._resolver.keep((ifindex, address))
 
     async def release(self, ifindex: int, address: str) -> None:
         """The kernel may forget it again."""
-        self._kept.discard((ifindex, address))
-        if ifindex in self.links:
-            try:
-                await self._ask.neigh("del", dst=address, ifindex=ifindex)
-            except NetlinkError as error:
-                log.debug("neighbour %s: %s", address, error)
+        await self._resolver.release((ifindex, address))
 
-    async def _permanent(self, ifindex: int, address: str) -> bool:
-        """An entry that somebody set by hand is left alone."""
-        async for message in await self._ask.get_neighbours(dst=address, ifindex=ifindex):
-            if message.get_attr("NDA_DST") == address and message["state"] & 0x80:
-                return True
-        return False
-
-    async def _touch(self, ifindex: int, address: str, **how: int) -> bool:
-        try:
-            await self._ask.neigh("replace", dst=address, ifindex=ifindex, state=NUD_NONE, **how)
-        except NetlinkError as error:
-            log.debug("neighbour %s cannot be asked for: %s", address, error)
-            return False
-        return True
-
-    # --- following
+    # --- reading everything
 
     async def read_all(self) -> None:
-        links = {x.ifindex: x async for x in _each(self._ask.get_links(), link_of)}
-        addresses = {(x.ifindex, x.address): x async for x in _each(self._ask.get_addr(), addr_of)}
-        neighbours = dict([x async for x in _each(self._ask.get_neighbours(), neighbour_of)])
-        self._changed |= {
-            k
-            for k in self.neighbours.keys() | neighbours.keys()
-            if self.neighbours.get(k) != neighbours.get(k)
-        }
-        self.links, self.addresses, self.neighbours = links, addresses, neighbours
-        await self._dump_routes()
-        self._note(*EVERYTHING)
+        """Reads anew, shows all of it at once, and tells what differs."""
+        links = {x.ifindex: x for x in await self._dump("links")}
+        prefixes: dict[tuple[int, str], dict[int, Addr]] = {}
+        for addr in await self._dump("addresses"):
+            prefixes.setdefault((addr.ifindex, addr.address), {})[addr.prefix] = addr
+        addresses = {key: next(iter(held.values())) for key, held in prefixes.items()}
+        neighbours: dict[tuple[int, str], Neighbour] = dict(await self._dump("neighbours"))
+        routes = best_routes(await self._dump("routes"))
 
-    async def _dump_routes(self) -> None:
-        self.routes = best_routes([x async for x in _each(self._ask.get_routes(), route_of)])
+        before, self._prefixes = self.neighbours, prefixes
+        changed = {k for k in before.keys() | neighbours.keys() if before.get(k) != neighbours.get(k)}
+        self._changed |= changed
+        self._take("links", self.links != links)
+        self._take("addresses", self.addresses != addresses)
+        self._take("neighbours", bool(changed))
+        self._take("routes", self.routes != routes)
+        self.links, self.addresses, self.neighbours, self.routes = links, addresses, neighbours, routes
+        self._renew(*(self._resolver.kept - neighbours.keys()))
+
+    async def _dump(self, what: str) -> list[Any]:
+        """The values of a dump; what is none of ours is passed over.
+
+        One that a change interrupted may have left out what was there all the time, so it is begun anew. Routes are
+        not: under a feed that never rests no dump is whole, and the events that it brings have them read again.
+        """
+        if what not in self._what:
+            return []
+        command, convert = DUMPS[what]
+        out: list[Any] = []
+        for _ in range(1 if what == "routes" else DUMP_TRIES):
+            out, whole, heard = [], True, 0
+            async for message in await getattr(self._ask, command)():
+                whole = whole and not message["header"]["flags"] & NLM_F_DUMP_INTR
+                heard += 1
+                if heard % BREATH == 0:
+                    await asyncio.sleep(0)
+                value = convert(message)
+                if value is not None:
+                    out.append(value)
+            if whole:
+                break
+        return out
+
+    # --- following
 
     async def _subscribe(self) -> None:
         if self._events is not None:
             self._events.close()
         self._events = AsyncIPRoute(rcvbuf=RECEIVE_BYTES)
-        await self._events.bind(GROUPS)
+        groups = 0
+        for name in self._what:
+            groups |= GROUPS[name]
+        await self._events.bind(groups)
 
     async def _follow(self) -> None:
         while True:
@@ -175,45 +195,80 @@ class Mirror:
             except (OSError, NetlinkError) as error:
                 # ENOBUFS: some events are lost, so none of what we know is sure
                 log.warning("netlink events were lost (%s): reading everything again", error)
+                await self._begin_again()
+
+    async def _begin_again(self) -> None:
+        while True:
+            try:
                 await self._subscribe()
                 await self.read_all()
+                self._routes_stale.set()  # a reading that was under way may end after this one
+            except (OSError, NetlinkError) as error:
+                log.warning("the kernel's tables cannot be read (%s): trying again", error)
+                await asyncio.sleep(RETRY)
+            else:
+                return
 
     async def _read_routes(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await self._routes_stale.wait()
             self._routes_stale.clear()
-            await self._dump_routes()
-            self._note("routes")
+            began = loop.time()
+            try:
+                routes = best_routes(await self._dump("routes"))
+                self._take("routes", self.routes != routes)
+                self.routes = routes
+            except (OSError, NetlinkError) as error:
+                log.warning("the routes cannot be read (%s): trying again", error)
+                self._routes_stale.set()
+                await asyncio.sleep(RETRY)
+            await asyncio.sleep((loop.time() - began) * (ROUTES_SHARE - 1))
 
     def _event(self, message: Any) -> None:
         event = message.get("event", "")
         if event.endswith("LINK"):
             self._link_event(message, gone=event == "RTM_DELLINK")
         elif event.endswith("ADDR"):
-            addr = addr_of(message)
-            if event == "RTM_NEWADDR":
-                self.addresses[addr.ifindex, addr.address] = addr
-            else:
-                self.addresses.pop((addr.ifindex, addr.address), None)
-            self._note("addresses")
+            self._address_event(addr_of(message), gone=event == "RTM_DELADDR")
         elif event.endswith("NEIGH"):
             self._neighbour_event(message, gone=event == "RTM_DELNEIGH")
         elif event.endswith("ROUTE"):
             self._routes_stale.set()
 
     def _link_event(self, message: Any, *, gone: bool) -> None:
-        link = link_of(message)
         if message["family"] != 0:
             return  # a bridge tells of its ports with the family AF_BRIDGE: the link itself is unchanged
-        before = self.links.get(link.ifindex)
+        link = link_of(message)
+        before = self.links.pop(link.ifindex, None)
         if gone:
-            self.links.pop(link.ifindex, None)
+            self._resolver.forget_link(link.ifindex)
         else:
             self.links[link.ifindex] = link
-        if before != self.links.get(link.ifindex):
-            self._note("links")
-            # the kernel drops routes with a link that goes down and tells of none of them (IPv4)
+        if before == self.links.get(link.ifindex):
+            return
+        self._take("links", True)
+        # the kernel drops routes with a link that goes down and tells of none of them (IPv4)
+        self._routes_stale.set()
+        if link.up and not gone:
+            self._renew(*(key for key in self._resolver.kept if key[0] == link.ifindex))
+
+    def _address_event(self, addr: Addr, *, gone: bool) -> None:
+        key = (addr.ifindex, addr.address)
+        before = self.addresses.get(key)
+        held = self._prefixes.setdefault(key, {})
+        if gone:
+            held.pop(addr.prefix, None)
+            # the kernel drops the routes that have it as their source and tells of none of them (IPv4)
             self._routes_stale.set()
+        else:
+            held[addr.prefix] = addr
+        if held:
+            self.addresses[key] = next(iter(held.values()))
+        else:
+            del self._prefixes[key]
+            self.addresses.pop(key, None)
+        self._take("addresses", before != self.addresses.get(key))
 
     def _neighbour_event(self, message: Any, *, gone: bool) -> None:
         found = neighbour_of(message)
@@ -223,11 +278,32 @@ class Mirror:
         before = self.neighbours.get(key)
         if gone:
             self.neighbours.pop(key, None)
+            link = self.links.get(key[0])
+            if link is not None and link.up and key in self._resolver.kept:
+                self._renew(key)
         else:
             self.neighbours[key] = neighbour
         if before != self.neighbours.get(key):
             self._changed.add(key)
-            self._note("neighbours")
+            self._take("neighbours", True)
+
+    def _renew(self, *keys: tuple[int, str]) -> None:
+        for key in keys:
+            self._spawn(self._resolver.renew(key))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("the mirror is broken", exc_info=task.exception())
+
+    def _take(self, what: str, differs: bool) -> None:
+        if differs:
+            self._note(what)
 
     def _note(self, *what: str) -> None:
         self._dirty.update(what)
@@ -240,11 +316,3 @@ class Mirror:
         self._on_change()
         for watcher in list(self._watchers):
             watcher()
-
-
-async def _each(dump: Any, convert: Callable[[Any], Any]) -> Any:
-    """The values of a dump; what is none of ours is passed over."""
-    async for message in await dump:
-        value = convert(message)
-        if value is not None:
-            yield value
