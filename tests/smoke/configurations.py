@@ -24,7 +24,7 @@ def takeover_limit(host: str) -> float:
 
 def vrrp(host: str, family: int = 4, priority: int | None = None) -> str:
     """One VRRPv3 instance with the VIP of that family; keepalived reads it, too."""
-    addresses = f"{VIP[family]}/{24 if family == 4 else 64}"
+    addresses = f"{VIP[family]}/{24 if family == 4 else 128}"
     first = "" if family == 4 else "fe80::73:1\n        "
     return f"""
 vrrp_instance VI_{family} {{

@@ -82,18 +82,25 @@ async def test_a_flushed_ruleset_resets_nothing(pair: Pair) -> None:
 
 
 async def test_lb2_answers_soon_after_all_of_lb1_is_killed(pair: Pair) -> None:
+    """By both families, for a client that knows the way; until lb2 has told the link lb1's kernel refuses.
+
+    lb1's kernel lives on and has the address: a client that asks for it anew then may be answered by either.
+    """
     loop = asyncio.get_running_loop()
     limit = configurations.takeover_limit("lb2")
+    for family in (4, 6):
+        await traffic.download(pair.net["client"], VIP[family], 100)
     killed = loop.time()
     pair.lb1.kill_all()
-    async with asyncio.timeout(limit + 5):
-        while True:
-            try:
-                await traffic.download(pair.net["client"], VIP[4], 100)
-                break
-            except (OSError, EOFError):
-                await asyncio.sleep(0.01)
-    assert loop.time() - killed <= limit
-    await pair.holds(pair.lb2, 6, 5)
-    for _ in REAL_SERVERS:
-        await traffic.download(pair.net["client"], VIP[6], 100)
+    for family in (4, 6):
+        async with asyncio.timeout(limit + 5):
+            while True:
+                try:
+                    await traffic.download(pair.net["client"], VIP[family], 100)
+                    break
+                except (OSError, EOFError):
+                    await asyncio.sleep(0.01)
+        assert loop.time() - killed <= limit
+    for family in (4, 6):
+        for _ in REAL_SERVERS:
+            await traffic.download(pair.net["client"], VIP[family], 100)
