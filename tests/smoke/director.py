@@ -12,7 +12,7 @@ from typing import Any
 
 from lbd.cli.status import Overview, ask_all
 from lbd.fastpath import api
-from lbd.fastpath.client import Client
+from lbd.fastpath.client import Client, GoneError
 from tests.smoke.program import LOOK, Program
 from tests.smoke.topology import EXAMPLES, ROOT, Topology
 
@@ -79,9 +79,12 @@ class Director:
         return overview
 
     async def serving(self, address: str, port: int) -> set[str]:
-        """The real servers that the dataplane gives new connections of this service now."""
-        async with self.dp() as dp:
-            stats = await dp.stats()
+        """The real servers that the dataplane gives new connections of this service now; none while it is not there."""
+        try:
+            async with self.dp() as dp:
+                stats = await dp.stats()
+        except GoneError:
+            return set()
         services = [s for s in stats.services if s.key.address == address and s.key.port == port]
         return {real.address for service in services for real in service.reals if real.weight > 0}
 
@@ -90,6 +93,8 @@ class Director:
         loop = asyncio.get_running_loop()
         began = loop.time()
         while (now := await self.serving(address, port)) != wanted:
+            if self.program.process.poll() is not None:
+                raise RuntimeError(f"lbd on {self.host} ended: {self.program.text()[-300:]}")
             if loop.time() > began + timeout:
                 raise TimeoutError(
                     f"{self.host} balances to {sorted(now)}, not {sorted(wanted)}, after {timeout:g} s"
