@@ -199,7 +199,8 @@ def main(argv: list[str] | None = None) -> int:
         asyncio.run(dp.run())
         held.close()
     except Exception as error:
-        if not type(error).__module__.startswith("lbd."):
+        # what we raise ourselves is a sentence for the operator; anything else is a fault of ours and shown whole
+        if not type(error).__module__.startswith(("lbd.", "__main__")):
             raise
         log.error("%s", error)
         return 1
