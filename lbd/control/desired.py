@@ -77,11 +77,25 @@ def _service(
     return api.Service(
         key=key,
         scheduler=virtual.lb_algo,
-        reals=reals,
+        reals=_suited(reals, key),
         pool=virtual.laddr_group_name if _needs_pool(virtual) else None,
         interface=interface,
         establish_timeout=virtual.establish_timeout,
     )
+
+
+def _suited(reals: Iterable[api.Real], key: api.ServiceKey) -> tuple[api.Real, ...]:
+    """The servers of a group as one of its addresses has them: of its family, and on its port.
+
+    A server without a port (0) is asked on the service's; DR changes no port, so there keepalived uses the service's,
+    too.
+    """
+    out: dict[tuple[Address, int], api.Real] = {}
+    for real in reals:
+        if (":" in real.address) == (":" in key.address):
+            port = key.port if real.method is api.Method.DR else real.port or key.port
+            out.setdefault((real.address, port), api.Real(real.address, port, real.weight, real.method))
+    return tuple(out.values())
 
 
 def _needs_pool(virtual: VirtualServer) -> bool:
