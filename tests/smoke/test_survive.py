@@ -54,6 +54,26 @@ async def test_a_killed_role_is_back_and_no_byte_is_lost(pair: Pair, role: str) 
     assert await pair.lb1.serving(VIP[4], TRANSFER) == pair.reals(4)
 
 
+async def test_a_killed_dataplane_is_back_and_serves(pair: Pair) -> None:
+    """Its connections are lost, the guard stands meanwhile (no RST), and a new one has the whole table soon."""
+    before = (await pair.lb1.overview()).pids
+    client, loop = pair.net["client"], asyncio.get_running_loop()
+    os.kill(before["dp"], signal.SIGKILL)
+    killed = loop.time()
+    assert "table netdev lbd" in pair.net["lb1"].run("nft", "list", "tables")
+    for family in (4, 6):
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    await traffic.download(client, VIP[family], 100)
+                    break
+                except (OSError, EOFError):
+                    await asyncio.sleep(0.01)
+    assert loop.time() - killed < 5
+    await pair.lb1.shows(lambda now: now.pids.get("dp") not in (None, before["dp"]), 5)
+    await pair.holds(pair.lb1, 4, 5)
+
+
 async def test_the_supervisor_dies_and_the_next_adopts_its_children(pair: Pair) -> None:
     before = (await pair.lb1.overview()).pids
 
