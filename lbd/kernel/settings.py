@@ -43,34 +43,65 @@ class Settings:
                 self._set[setting.name] = setting
             self.restore()
 
-    def set(self, name: str, value: str, reason: str) -> None:
-        """Raises OSError. Setting what is set already is nothing."""
-        path = _path(name)
-        with open(path) as f:
-            before = f.read().strip()
-        if before == value:
-            return
-        known = self._set.get(name)
-        self._set[name] = Setting(name, value, known.before if known else before, reason)
-        self._save()
-        with open(path, "w") as f:
-            f.write(value)
-        log.info("set %s", self._set[name])
+    def set(self, name: str, value: str, reason: str) -> bool:
+        """True if it is so now. Where it cannot be, that is said with its reason; lbd works on as well as it can.
+
+        A container has /proc/sys read-only, a kernel without IPv6 has no settings of it. Setting what is set already
+        is nothing, and is not taken back either.
+        """
+        try:
+            before = _read(name)
+            if _same(before, value):
+                return True
+            known = self._set.get(name)
+            setting = Setting(name, value, known.before if known else before, reason)
+            self._save(*(s for s in self._set.values() if s.name != name), setting)
+            _write(name, value)
+        except OSError as error:
+            log.warning("%s cannot be set to %s (%s): %s", name, value, error.strerror, reason)
+            return False
+        self._set[name] = setting
+        log.info("set %s", setting)
+        return True
 
     def listing(self) -> tuple[str, ...]:
         return tuple(str(s) for s in self._set.values())
 
     def restore(self) -> None:
+        """What somebody else has set meanwhile is theirs and stays."""
         for setting in reversed(self._set.values()):
-            # of an interface that is gone there is nothing to put back
-            with contextlib.suppress(OSError), open(_path(setting.name), "w") as f:
-                f.write(setting.before)
+            try:
+                now = _read(setting.name)
+                if _same(now, setting.value):
+                    _write(setting.name, setting.before)
+                else:
+                    log.info("%s is %s by now: left alone", setting.name, now)
+            except FileNotFoundError:
+                continue  # of an interface that is gone there is nothing to put back
+            except OSError as error:
+                log.warning("%s cannot be put back to %s (%s)", setting.name, setting.before, error.strerror)
         self._set.clear()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._file)
 
-    def _save(self) -> None:
+    def _save(self, *settings: Setting) -> None:
+        """Before anything is changed: whoever is killed in between has at worst put back what was so."""
         aside = self._file + ".new"
         with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as f:
-            f.write(msgspec.json.encode(list(self._set.values())))
+            f.write(msgspec.json.encode(settings))
         os.replace(aside, self._file)
+
+
+def _read(name: str) -> str:
+    with open(_path(name)) as f:
+        return f.read().strip()
+
+
+def _write(name: str, value: str) -> None:
+    with open(_path(name), "w") as f:
+        f.write(value)
+
+
+def _same(one: str, other: str) -> bool:
+    """The kernel shows lists with tabs, whatever they were set with."""
+    return one.split() == other.split()
