@@ -108,7 +108,7 @@ async def test_local_addresses_and_guard_come_and_go(dp):
     await client.apply(api.SetPool(POOL), api.SetService(SERVICE))
     await becomes(client, lambda _: "10.9.0.21/32" in dp.host.run("ip", "-br", "addr"), 2)
     assert "fd09::21/128" in dp.host.run("ip", "-br", "addr")
-    await becomes(client, lambda _: "10.9.0.100 . tcp . 80" in dp.host.run("nft", "list", "ruleset"), 2)
+    await becomes(client, lambda _: "10.9.0.100 . 6 . 80" in dp.host.run("nft", "-n", "list", "ruleset"), 2)
     assert (await client.stats()).services[0].claimed
     dp.host.ip("addr del 10.9.0.100/24 dev a0")
     async with asyncio.timeout(2):
@@ -116,7 +116,7 @@ async def test_local_addresses_and_guard_come_and_go(dp):
             await asyncio.sleep(0.01)
     await client.apply(api.DeleteService(SERVICE.key), api.DeletePool("p"))
     await becomes(client, lambda _: "10.9.0.21" not in dp.host.run("ip", "-br", "addr"), 2)
-    await becomes(client, lambda _: "tcp . 80" not in dp.host.run("nft", "list", "ruleset"), 3)
+    await becomes(client, lambda _: " . 6 . 80" not in dp.host.run("nft", "-n", "list", "ruleset"), 3)
     await client.close()
 
 
@@ -144,7 +144,7 @@ async def test_a_successor_after_sigkill(dp):
     client = await dp.client()
     assert await client.table() == api.Table()
     await client.apply(api.SetPool(POOL), api.SetService(SERVICE))
-    await becomes(client, lambda _: "tcp . 80" in dp.host.run("nft", "list", "ruleset"), 2)
+    await becomes(client, lambda _: " . 6 . 80" in dp.host.run("nft", "-n", "list", "ruleset"), 2)
     assert dp.host.run("nft", "list", "ruleset").count("type filter hook ingress") == 1
     await client.close()
 
