@@ -30,6 +30,8 @@ log = logging.getLogger("lbd.dp")
 
 TAP = "lbd0"
 TAP_ADDRESS = "169.254.237.1"
+RETRY = 1.0
+"""Seconds until what could not be done is tried again."""
 TAP_SETTINGS = (
     ("net.ipv4.conf.lbd0.rp_filter", "2", "what is punted came in by another interface"),
     ("net.ipv4.conf.lbd0.accept_local", "1", "a punted frame may come from an address of this machine"),
@@ -67,8 +69,10 @@ class Network:
         self._spawn(self._follow())
 
     async def stop(self, *, keep_guard: bool) -> None:
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for address, interface in self._made:
             await self._addresses.remove(address, _length(address), interface)
         if not keep_guard:
@@ -100,10 +104,19 @@ class Network:
         self._work.set()
 
     async def _follow(self) -> None:
+        """What cannot be done now is said and tried again, all of it: forwarding must not stand on half a picture."""
+        everything = False
         while True:
             await self._work.wait()
             self._work.clear()
-            await self._sync()
+            try:
+                await self._sync(everything=everything)
+                everything = False
+            except Exception as error:
+                everything = True
+                asyncio.get_running_loop().call_later(RETRY, self._work.set)
+                ours = type(error).__module__.startswith("lbd.")
+                log.error("%s", error, exc_info=None if ours else error)
 
     # --- from the kernel into the fastpath
 
@@ -191,11 +204,12 @@ class Network:
         for address, interface in wanted - self._made:
             if address in present or self.mirror.by_name(interface) is None:
                 continue
-            made = await self._addresses.add(
+            # noted first: where the end comes in between, it is taken away all the same
+            self._made.add((address, interface))
+            if not await self._addresses.add(
                 address, _length(address), interface, nodad=True, noprefixroute=True, source=False
-            )
-            if made:
-                self._made.add((address, interface))
+            ):
+                self._made.discard((address, interface))
 
     def _admitted(self) -> set[str]:
         claims = self._conf.claims()

@@ -171,3 +171,14 @@ async def test_refusals_are_sentences(dp):
 async def test_the_control_socket_is_its_owners_alone(dp):
     await (await dp.client()).close()
     assert os.stat(f"{dp.run_dir}/dp.sock").st_mode & 0o777 == 0o600
+
+
+async def test_what_cannot_be_done_is_tried_again(dp):
+    """A pool names an interface that is not there yet: everything else goes on, and it is served when it comes."""
+    client = await dp.client()
+    pool = api.LocalPool("p", (api.LocalAddress("10.9.0.21", "a0"), api.LocalAddress("10.9.0.22", "later0")))
+    await client.apply(api.SetPool(pool), api.SetService(SERVICE))
+    await becomes(client, lambda _: "10.9.0.21/32" in dp.host.run("ip", "-br", "addr"), 2)
+    dp.host.ip("link add later0 type veth peer name later1", "link set later0 up")
+    await becomes(client, lambda _: "10.9.0.22/32" in dp.host.run("ip", "-br", "addr"), 3)
+    await client.close()
