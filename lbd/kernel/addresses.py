@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 from ipaddress import ip_network
@@ -25,6 +26,7 @@ class AddressError(Exception):
 class Addresses:
     def __init__(self) -> None:
         self._ask: Any = None
+        self._opening = asyncio.Lock()
 
     async def add(
         self,
@@ -79,8 +81,15 @@ class Addresses:
         return True
 
     async def present(self, address: str, dev: str) -> bool:
+        """False where there is no such interface, too."""
         ask = await self._socket()
-        async for message in await ask.get_addr(index=await self._index(dev)):
+        for index in await ask.link_lookup(ifname=dev):
+            if await self._has(index, address):
+                return True
+        return False
+
+    async def _has(self, index: int, address: str) -> bool:
+        async for message in await self._ask.get_addr(index=index):
             if address in (message.get_attr("IFA_LOCAL"), message.get_attr("IFA_ADDRESS")):
                 return True
         return False
@@ -91,9 +100,11 @@ class Addresses:
             ask.close()
 
     async def _socket(self) -> Any:
-        if self._ask is None:
-            self._ask = AsyncIPRoute()
-            await self._ask.setup_endpoint()
+        async with self._opening:  # many addresses are added side by side; the endpoint is set up once
+            if self._ask is None:
+                ask: Any = AsyncIPRoute()
+                await ask.setup_endpoint()
+                self._ask = ask
         return self._ask
 
     async def _index(self, dev: str) -> int:

@@ -7,6 +7,7 @@ link goes down or somebody flushes the table, so what is wanted is remembered he
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from typing import Any
@@ -36,8 +37,11 @@ class Resolver:
     def kept(self) -> frozenset[Key]:
         return frozenset(self._kept)
 
-    async def resolve(self, key: Key) -> bool:
-        return await self._touch(key, flags=NTF_USE)
+    async def resolve(self, key: Key) -> None:
+        if key in self._kept:  # a full table may have refused it before
+            await self.renew(key)
+        else:
+            await self._touch(key, flags=NTF_USE)
 
     async def keep(self, key: Key) -> None:
         if key not in self._kept:
@@ -47,7 +51,7 @@ class Resolver:
     async def renew(self, key: Key) -> None:
         """Both flags: a kernel that knows no managed neighbours passes over the second and resolves it once."""
         if not await self._touch(key, flags=NTF_USE, flags_ext=NTF_EXT_MANAGED):
-            await self.resolve(key)
+            await self._touch(key, flags=NTF_USE)
 
     async def release(self, key: Key) -> None:
         """The kernel may forget it. One that was never kept is left alone."""
@@ -75,6 +79,8 @@ class Resolver:
     def _refusal(self, key: Key, error: NetlinkError | OSError) -> None:
         """Each kind once: a full table (gc_thresh3) refuses a thousand a second."""
         number = error.code if isinstance(error, NetlinkError) else error.errno
+        if number in (errno.ENETDOWN, errno.ENODEV):
+            return  # it is asked for again when the link is up
         if number not in self._refused:
             self._refused.add(number)
             log.warning("the kernel does not resolve neighbour %s: %s", key[1], os.strerror(number or 0))

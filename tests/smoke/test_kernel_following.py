@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from pyroute2.netlink.exceptions import NetlinkError
 
 from lbd.kernel.mirror import Mirror
 from lbd.kernel.values import Neighbour, Path, Route
@@ -145,3 +147,25 @@ async def test_it_follows_what_it_was_asked_for(host):
 
 async def test_a_mirror_that_never_started_closes(host):
     await Mirror(lambda: None).close()
+
+
+async def test_a_reading_that_fails_is_tried_again(host, monkeypatch, caplog):
+    """After lost events, with a kernel that is short of memory just then."""
+    monkeypatch.setattr("lbd.kernel.mirror.RECEIVE_BYTES", 1)
+    monkeypatch.setattr("lbd.kernel.mirror.RETRY", 0.01)
+    watched = Watched()
+    await watched.mirror.start()
+    reading = watched.mirror.read_all
+    refused = [NetlinkError(errno.ENOMEM), OSError(errno.ENOBUFS, "No buffer space available")]
+
+    async def fails_twice() -> None:
+        if refused:
+            raise refused.pop()
+        await reading()
+
+    monkeypatch.setattr(watched.mirror, "read_all", fails_twice)
+    host.ip(*(f"addr add 10.8.{n // 250}.{n % 250 + 1}/32 dev a0" for n in range(500)))
+    await watched.until(lambda m: sum(a.startswith("10.8.") for _, a in m.addresses) == 500)
+    assert not refused
+    assert caplog.text.count("trying again") == 2
+    await watched.mirror.close()

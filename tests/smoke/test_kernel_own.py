@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lbd.kernel.addresses import AddressError, Addresses
 from lbd.kernel.links import LinkError, bring_up
 from lbd.kernel.settings import Settings
 from tests.smoke.kernel_stage import wired_host
@@ -44,6 +45,30 @@ async def test_a_tap_is_brought_up(host):
 async def test_what_cannot_be_brought_up_is_one_sentence(host, name, mac, why):
     with pytest.raises(LinkError, match=f"^{name} cannot be brought up: {why}$"):
         await bring_up(name, "169.254.237.1", 32, mac=mac)
+
+
+async def test_addresses_of_an_interface_that_is_not_there(host):
+    addresses = Addresses()
+    try:
+        assert not await addresses.present("10.9.0.1", "nowhere")
+        assert not await addresses.remove("10.9.0.1", 24, "nowhere")
+        with pytest.raises(
+            AddressError, match=r"^10\.9\.0\.1/24 cannot be added to nowhere: No such device$"
+        ):
+            await addresses.add("10.9.0.1", 24, "nowhere")
+        assert await addresses.present("10.9.0.1", "a0")
+    finally:
+        await addresses.close()
+
+
+async def test_addresses_are_added_side_by_side(host):
+    """The first of them opens the socket for all."""
+    addresses = Addresses()
+    try:
+        made = await asyncio.gather(*(addresses.add(f"10.9.1.{n}", 32, "a0") for n in range(20)))
+        assert made == [True] * 20
+    finally:
+        await addresses.close()
 
 
 DIES = """

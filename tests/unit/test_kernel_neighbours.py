@@ -45,6 +45,24 @@ async def test_where_managed_is_refused_it_is_used():
     assert [how for *_, how in asked.calls] == [MANAGED, USE]
 
 
+async def test_one_that_was_refused_is_managed_when_it_is_asked_for_again():
+    asked = Asked()
+    asked.refuse = [errno.ENOBUFS, errno.ENOBUFS]
+    resolver = Resolver(asked)
+    await resolver.keep((3, "10.0.0.2"))
+    await resolver.resolve((3, "10.0.0.2"))
+    await resolver.resolve((3, "10.0.0.3"))
+    assert [how for *_, how in asked.calls] == [MANAGED, USE, MANAGED, USE]
+
+
+@pytest.mark.parametrize("number", [errno.ENETDOWN, errno.ENODEV])
+async def test_a_link_that_is_down_is_no_news(number, caplog):
+    asked = Asked()
+    asked.refuse = [number]
+    await Resolver(asked).resolve((3, "10.0.0.2"))
+    assert not caplog.records
+
+
 async def test_only_what_is_kept_is_released():
     asked = Asked()
     resolver = Resolver(asked)
@@ -71,11 +89,11 @@ async def test_a_full_table_is_said_once_until_it_is_well(caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             asked.refuse = [errno.ENOBUFS]
-            assert not await resolver.resolve((3, "10.0.0.2"))
+            await resolver.resolve((3, "10.0.0.2"))
         assert [r.message for r in caplog.records] == [
             "the kernel does not resolve neighbour 10.0.0.2: No buffer space available"
         ]
-        assert await resolver.resolve((3, "10.0.0.2"))
+        await resolver.resolve((3, "10.0.0.2"))
         asked.refuse = [errno.ENOBUFS]
         await resolver.resolve((3, "10.0.0.2"))
     assert len(caplog.records) == 2
