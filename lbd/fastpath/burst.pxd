@@ -35,7 +35,7 @@ cdef struct Meta:
 
 cdef struct Burst:
     uint32_t n
-    uint32_t created             # connections made in this burst so far
+    uint32_t created             # changes of the connection table in this burst so far
     rte_mbuf *m[BURST]
     Meta meta[BURST]
     uint8_t turned[BURST][32]    # addresses of embedded packets, turned round

@@ -326,3 +326,46 @@ def test_waiting_packet_that_turns_out_too_big(bench):
     bench.neighbour(2, "fd74::77", "02:00:00:00:00:77")
     assert bench.feed().sent == []
     assert bench.counts() == {"drop.too_big": 1}
+
+
+def test_reuse_in_one_burst_with_packets_of_the_old_connection(bench, net, family):
+    """What came before the SYN still goes the old way, what came after it the new one; the table stays whole."""
+    bench.service("fnat", family)
+    old = open_tcp(bench, net)
+    bench.one(request(net, flags="R"))
+    fed = bench.feed(request(net), request(net, flags="A", payload=b"after"))
+    assert fed.verdicts == ["tx", "tx"]
+    assert addresses(fed.sent[0][1]) == addresses(fed.sent[1][1]) != addresses(old)
+    bench.one(request(net, flags="R"))
+    fed = bench.feed(request(net, flags="A", payload=b"before"), request(net))
+    assert fed.verdicts == ["tx", "tx"]
+    assert sum(live(bench)) == 1
+
+
+def test_reuse_that_is_refused_leaves_the_table_whole(bench, net, family):
+    """The old connection is over, the new one has no server: nothing of either is left, and all indexes are free."""
+    service = bench.service("fnat", family)
+    open_tcp(bench, net)
+    bench.one(request(net, flags="R"))
+    bench.service("fnat", family, reals=())
+    late = request(net, flags="A", payload=b"late")
+    fed = bench.feed(late, request(net), late, request(net), late)
+    assert fed.verdicts[0] == "tx"
+    assert bench.feed(request(net), late).verdicts == ["drop.no_server", "punt.no_connection"]
+    assert bench.dp.totals()[3] == 0
+    bench.service("fnat", family, reals=service.reals)
+    for n in range(20):
+        assert bench.feed(request(net, sport=n + 1)).verdicts == ["tx"]
+    assert bench.dp.totals()[3] == 20
+
+
+def test_forgotten_neighbour_is_asked_for_again(bench, net, family):
+    """The kernel drops idle neighbours; the next packet has it resolve them, the connection's hop included."""
+    bench.service("fnat", family, "UDP")
+    out = bench.one(request(net, "UDP"))
+    bench.one(reply_to(out, "UDP"), port=1)
+    bench.neighbour(1, net.client, None)
+    assert bench.feed(reply_to(out, "UDP"), port=1).verdicts == ["waiting"]
+    assert [(version, port) for _, version, port in bench.dp.events()] == [(family, 0)]
+    bench.neighbour(1, net.client, "02:00:00:00:00:0a")
+    assert [p.dst for _, p in bench.feed().sent] == ["02:00:00:00:00:0a"]

@@ -158,6 +158,23 @@ cdef inline bint begins_anew(Worker *w, Meta *k) noexcept nogil:
     return w.shared.slots[c.real].closed != 0
 
 
+cdef inline bint let_go(Worker *w, Burst *b, uint32_t i) noexcept nogil:
+    """Ends the connection of packet i, which begins anew. Not while an earlier packet of the burst is still to be
+    delivered by it; later ones are looked up again."""
+    cdef uint32_t j
+    cdef uint32_t index = b.meta[i].ref >> 1
+    for j in range(i):
+        if b.meta[j].verdict == LIVE and b.meta[j].ref >> 1 == index and b.meta[j].family == b.meta[i].family:
+            return False
+    for j in range(i + 1, b.n):
+        if b.meta[j].ref >> 1 == index and b.meta[j].family == b.meta[i].family:
+            b.meta[j].ref = 0
+    conn_end(w, table_of(w, &b.meta[i]), index)
+    b.meta[i].ref = 0
+    b.created += 1
+    return True
+
+
 cdef inline void st_connect(Worker *w, Burst *b) noexcept nogil:
     cdef uint32_t i
     cdef Meta *k
@@ -167,10 +184,8 @@ cdef inline void st_connect(Worker *w, Burst *b) noexcept nogil:
         if k.verdict != LIVE:
             continue
         if likely(k.ref != 0):
-            if likely(not k.flags & M_SYN or not begins_anew(w, k)):
+            if likely(not k.flags & M_SYN or not begins_anew(w, k) or not let_go(w, b, i)):
                 continue
-            conn_end(w, table_of(w, k), k.ref >> 1)
-            k.ref = 0
         elif unlikely(b.created and not k.flags & M_FRAGMENT):
             # an earlier packet of this burst may have made its connection
             k.ref = conn_find(table_of(w, k), k.hash, k.addresses, k.ports, k.proto)

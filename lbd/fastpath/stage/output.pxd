@@ -52,11 +52,12 @@ cdef inline bint waits_already(Worker *w, const uint8_t *to) noexcept nogil:
     return False
 
 
-cdef inline int wait(Worker *w, rte_mbuf *m, const uint8_t *to, uint8_t family, uint32_t way, uint16_t port) noexcept nogil:
+cdef inline int wait(Worker *w, rte_mbuf *m, const uint8_t *to, uint8_t family, uint16_t port) noexcept nogil:
+    """The first that waits for a neighbour on the link has the kernel asked; gateways are kept resolved by control."""
     cdef Waiter *x
     if w.n_waiters == WAITERS:
         return DROP_NEIGHBOUR_QUEUE_FULL
-    if way == WAY_UNRESOLVED and not waits_already(w, to):
+    if port != NO_PORT and not waits_already(w, to):
         ask_control(w, to, family, port)
     x = &w.waiters[w.n_waiters]
     x.m = m
@@ -86,7 +87,7 @@ cdef inline int output_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
         return no_way(way)
     wide(to, k.target, k.family)
     find_hop(w, to, k.family, k.hash, &port)
-    return wait(w, b.m[i], to, k.family, way, port)
+    return wait(w, b.m[i], to, k.family, port)
 
 
 cdef inline void st_output(Worker *w, Burst *b) noexcept nogil:

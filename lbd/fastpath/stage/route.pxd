@@ -32,20 +32,24 @@ cdef inline Route *find_route(Worker *w, const uint8_t *address, uint8_t family)
 
 cdef inline uint32_t find_hop(Worker *w, const uint8_t *address, uint8_t family, uint64_t hash,
                               uint16_t *port) noexcept nogil:
-    """Index of the hop, or a Way; ``port`` is set for WAY_UNRESOLVED. ``address`` is 16 bytes."""
+    """Index of the hop, or a Way. ``address`` is 16 bytes.
+
+    ``port`` is where the address itself is on the link; NO_PORT where the way is by a gateway, or there is none.
+    """
     cdef Route *r = find_route(w, address, family)
     cdef const Entry *e
     cdef uint32_t path
+    port[0] = NO_PORT
     if r == NULL:
         return WAY_NONE
     if r.blackhole:
         return WAY_BLACKHOLE
     path = 0 if r.n_paths <= 1 else <uint32_t>(hash % r.n_paths)
-    port[0] = r.port[path]
     if r.port[path] == NO_PORT:
         return WAY_NONE
     if not r.onlink[path]:
         return r.hop[path]
+    port[0] = r.port[path]
     e = lookup(w.root, address, r.port[path], 0, K_NEIGHBOUR)
     if e == NULL:
         return WAY_UNRESOLVED
