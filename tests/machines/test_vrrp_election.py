@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lbd.model import Authentication, Config, VrrpState, VrrpSyncGroup
@@ -298,6 +298,7 @@ def test_at_rest_exactly_one_is_master():
     )
 
     @settings(max_examples=150, deadline=None)
+    @example([("cut", 0), ("cut", 0)], [1.375, 2.125])
     @given(events, st.lists(st.floats(0.01, 4), min_size=25, max_size=25))
     def check(what, times):
         wire = Wire()

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from lbd.model import Config, VirtualAddress, VrrpInstance, VrrpState, VrrpSyncGroup
 from lbd.vrrp.action import AddAddresses, Log, RemoveAddresses, SendAdvert, SendGarp
@@ -44,6 +46,11 @@ class Node:
         return self.routers.instances[name].state
 
     def apply(self, actions: Actions) -> None:
+        """All of them, then what they put on the wire: nobody answers in the midst of what one does."""
+        self._do(actions)
+        self.wire.deliver()
+
+    def _do(self, actions: Actions) -> None:
         for one, action in actions:
             match action:
                 case SendAdvert(priority):
@@ -76,7 +83,8 @@ class Wire:
         self.now = 100.0
         self.nodes: list[Node] = []
         self.cut = False
-        self.lossy = lambda: False
+        self._under_way: deque[Callable[[], None]] = deque()
+        self._delivering = False
 
     def node(self, *instances: VrrpInstance, groups: Iterable[VrrpSyncGroup] = ()) -> Node:
         config = Config(vrrp_instances=instances, vrrp_sync_groups=tuple(groups))
@@ -88,9 +96,19 @@ class Wire:
         source = sender.v6 if conf.is_ipv6 else sender.v4
         group = GROUP6 if conf.is_ipv6 else GROUP4
         pdu = encode(conf, priority, source, group)
-        for node in self.nodes:
-            if node is not sender and node.alive and not node.deaf and not self.lossy():
-                node.hear(conf, pdu, source, group)
+        self._under_way += [
+            partial(node.hear, conf, pdu, source, group)
+            for node in self.nodes
+            if node is not sender and node.alive and not node.deaf
+        ]
+
+    def deliver(self) -> None:
+        if self._delivering:
+            return
+        self._delivering = True
+        while self._under_way:
+            self._under_way.popleft()()
+        self._delivering = False
 
     def run(self, seconds: float) -> None:
         """Every timer in its turn, until then."""
