@@ -5,6 +5,12 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
+
+# The same examples at every run; HYPOTHESIS_PROFILE=hunt looks for new ones.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("hunt", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
