@@ -13,7 +13,6 @@ import itertools
 import os
 import re
 import socket
-import tempfile
 from collections.abc import Callable
 
 import msgspec
@@ -103,12 +102,15 @@ class Conversation:
         self._listener: asyncio.Task[None] | None = None
 
     async def include(self, text: str) -> None:
-        """By file: a line of the interactive nft is too short for a ruleset, and a file is one transaction."""
+        """By file: a line of the interactive nft is too short for a ruleset, and a file is one transaction.
+
+        The file has no name, so that one who is killed meanwhile leaves none, and needs no disk.
+        """
         try:
-            with tempfile.NamedTemporaryFile("w", prefix="lbd-guard-", suffix=".nft") as file:
+            with os.fdopen(os.memfd_create("lbd-guard", os.MFD_CLOEXEC), "w") as file:
                 file.write(text)
                 file.flush()
-                await self.command(f'include "{file.name}"')
+                await self.command(f'include "/proc/{os.getpid()}/fd/{file.fileno()}"')
         except OSError as error:
             raise GuardError(f"the ruleset cannot be handed to nft: {error.strerror}") from None
 

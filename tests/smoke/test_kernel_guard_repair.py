@@ -215,6 +215,14 @@ async def test_elements_come_and_go(host, watched):
     assert services() == [True, False, True]
 
 
+async def test_it_needs_no_directory_for_its_files(host, watched, monkeypatch):
+    """A full disk is no reason to be without a guard, and who is killed leaves nothing behind."""
+    monkeypatch.setattr("tempfile.tempdir", "/nonexistent")
+    monkeypatch.setenv("TMPDIR", "/nonexistent")
+    await watched.guard.load(text(*(f"10.{n // 250}.{n % 250}.1 . 80" for n in range(10_000))))
+    assert "10.39.249.1 . 80" in listing(host)
+
+
 async def test_many_repairs_are_counted(host, watched, monkeypatch):
     guard = watched.guard
     now = asyncio.get_running_loop().time()
