@@ -14,13 +14,13 @@ import os
 from ipaddress import ip_address
 from typing import Any
 
+from lbd.daemon.dp_addresses import LocalAddresses
 from lbd.fastpath import api
 from lbd.fastpath.claim import TABLE, Claims, ruleset
 from lbd.fastpath.configuration import Configuration
 from lbd.fastpath.forwarding import Forwarding, Link, Path, Route
 from lbd.fastpath.port.tap import open_tap
 from lbd.fastpath.ports import Ports, Wanted
-from lbd.kernel.addresses import Addresses
 from lbd.kernel.guard import Guard, GuardError
 from lbd.kernel.links import bring_up
 from lbd.kernel.mirror import Mirror
@@ -47,15 +47,14 @@ class Network:
         self._options = options
         self.settings = Settings(os.path.join(options.run_dir, "dp.settings"))
         self.mirror = Mirror(self._mirrored)
-        self._addresses = Addresses()
+        self._local = LocalAddresses(self.mirror, os.path.join(options.run_dir, "dp.addresses"))
         self._ports = Ports(plane, log.info)
         self._forwarding = Forwarding(plane, self._resolve)
         self._guard = Guard(options.guard_fd, table=TABLE, on_repair=self._guard_repaired)
         self._guard_problem = ""
-        self._guarded: tuple[Claims, frozenset[tuple[str, tuple[bytes, ...]]]] | None = None
+        self._guarded: tuple[Claims, frozenset[tuple[str, int, tuple[bytes, ...]]]] | None = None
         self._work = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._made: set[tuple[str, str]] = set()
         self._tap = -1
 
     async def start(self) -> None:
@@ -73,13 +72,11 @@ class Network:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for address, interface in self._made:
-            await self._addresses.remove(address, _length(address), interface)
+        await self._local.close()
         if not keep_guard:
             await self._guard.remove()
         await self._guard.close()
         await self.mirror.close()
-        await self._addresses.close()
         self.settings.restore()
         if self._tap >= 0:
             os.close(self._tap)
@@ -124,7 +121,8 @@ class Network:
         dirty = {"links", "addresses", "routes", "neighbours"} if everything else self.mirror.take_dirty()
         if "addresses" in dirty or "links" in dirty:
             self._conf.set_host(self._host_addresses())
-        await self._have_local_addresses()
+        # local addresses are addresses of the kernel: it answers ARP and ND for them
+        await self._local.sync(self._conf.local_addresses())
         wanted = self._wanted_ports()
         # the guard first: a port that is not guarded would be answered by the kernel as well
         await self._guard_ports(wanted)
@@ -194,23 +192,6 @@ class Network:
         ask = self.mirror.keep_resolved if lasting else self.mirror.resolve
         self._spawn(ask(ifindex, address))
 
-    async def _have_local_addresses(self) -> None:
-        """Local addresses are addresses of the kernel: it answers ARP and ND for them."""
-        wanted = {(a.address, a.interface) for a in self._conf.local_addresses()}
-        for address, interface in self._made - wanted:
-            await self._addresses.remove(address, _length(address), interface)
-        self._made &= wanted
-        present = self._host_addresses()
-        for address, interface in wanted - self._made:
-            if address in present or self.mirror.by_name(interface) is None:
-                continue
-            # noted first: where the end comes in between, it is taken away all the same
-            self._made.add((address, interface))
-            if not await self._addresses.add(
-                address, _length(address), interface, nodad=True, noprefixroute=True, source=False
-            ):
-                self._made.discard((address, interface))
-
     def _admitted(self) -> set[str]:
         claims = self._conf.claims()
         return set(claims.addresses() | claims.nat_addresses())
@@ -223,10 +204,11 @@ class Network:
     async def _guard_ports(self, wanted: dict[str, Wanted]) -> None:
         """The guard as configuration and ports want it; what an nft refuses is said once and shown in the status."""
         claims = self._conf.claims()
-        ports = frozenset((name, w.macs) for name, w in wanted.items())
+        # the ifindex, too: a hook goes with its interface, and one made anew has none
+        ports = frozenset((name, w.ifindex, w.macs) for name, w in wanted.items())
         if self._guarded == (claims, ports):
             return
-        text = ruleset(claims, {name: [m.hex(":") for m in macs] for name, macs in ports})
+        text = ruleset(claims, {name: [m.hex(":") for m in macs] for name, _, macs in ports})
         try:
             await self._guard.load(text)
             self._guarded, self._guard_problem = (claims, ports), ""
@@ -276,8 +258,3 @@ class Network:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("%s", task.exception())
-
-
-def _length(address: str) -> int:
-    """A local address is one address, whatever network it is from."""
-    return 128 if ":" in address else 32

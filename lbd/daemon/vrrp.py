@@ -35,7 +35,7 @@ class VrrpRole:
 
     def __init__(self, *, dp_socket: str | None, adopt: bool = False) -> None:
         self._dp_socket, self._adopt = dp_socket, adopt
-        self._mirror = Mirror(self._network_changed)
+        self._mirror = Mirror(self._network_changed, what=frozenset({"links", "addresses"}))
         self._kernel = KernelFace(self._mirror)
         self._runner = Runner(self._kernel)
         self._started = False

@@ -143,9 +143,24 @@ async def test_a_successor_after_sigkill(dp):
     dp.start()
     client = await dp.client()
     assert await client.table() == api.Table()
+    assert "10.9.0.21/32" in dp.host.run("ip", "-br", "addr")
     await client.apply(api.SetPool(POOL), api.SetService(SERVICE))
     await becomes(client, lambda _: " . 6 . 80" in dp.host.run("nft", "-n", "list", "ruleset"), 2)
     assert dp.host.run("nft", "list", "ruleset").count("type filter hook ingress") == 1
+    await client.close()
+    assert dp.end() == 0
+    assert "10.9.0.21" not in dp.host.run("ip", "-br", "addr")
+
+
+async def test_a_local_address_comes_back_with_its_interface(dp):
+    client = await dp.client()
+    await client.apply(api.SetPool(POOL), api.SetService(SERVICE))
+    await becomes(client, lambda _: "10.9.0.21/32" in dp.host.run("ip", "-br", "addr"), 2)
+    dp.host.ip("link del a0")
+    await becomes(client, lambda s: not attached(s), 2)
+    dp.wire()
+    await becomes(client, lambda _: "10.9.0.21/32" in dp.host.run("ip", "-br", "addr"), 2)
+    await becomes(client, attached, 2)
     await client.close()
 
 
