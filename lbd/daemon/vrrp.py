@@ -41,6 +41,7 @@ class VrrpRole:
         self._started = False
         self._dependent: frozenset[str] = frozenset()
         self._watch: asyncio.Task[None] | None = None
+        self._gone = False
 
     async def start(self, config: Config) -> None:
         await self._mirror.start()
@@ -57,6 +58,8 @@ class VrrpRole:
         self._take(config)
         self._runner.configure(config)
         self._runner.recover(before - self._dependent, GONE)
+        if self._gone:  # who depends on the dataplane from now on has none either
+            self._runner.fault(self._dependent, GONE)
         self._watch_dataplane()
 
     async def stop(self) -> None:
@@ -100,12 +103,17 @@ class VrrpRole:
         while True:
             reader = await self._reach(path, patience)
             if reader is None:
+                self._gone = True
                 self._runner.fault(self._dependent, GONE)
                 reader = await self._reach(path, None)
             assert reader is not None
+            self._gone = False
             self._runner.recover(self._dependent, GONE)
-            with contextlib.suppress(OSError):
-                await reader.read()
+            try:
+                with contextlib.suppress(OSError):
+                    await reader.read()
+            finally:
+                self._held.close()
             log.warning("The dataplane closed its socket")
             patience = PATIENCE
 
