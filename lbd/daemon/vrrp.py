@@ -65,6 +65,7 @@ class VrrpRole:
     async def stop(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         self._started = False
         await self._runner.stop()
         await self._kernel.close()

@@ -72,9 +72,17 @@ async def test_without_a_dataplane_those_that_need_one_yield(host, tmp_path, mon
     await role.reload(config((1, 2, 3), balanced=(1, 3)))
     now = await becomes(role, lambda s: s["VI_3"].state == "FAULT")
     assert now["VI_2"].state == "MASTER"
-    server = await asyncio.start_unix_server(lambda r, w: None, path)
+    ended = asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        ended.set()
+
+    server = await asyncio.start_unix_server(hold, path)
     await becomes(role, lambda s: all(one.state == "MASTER" for one in s.values()))
     assert all(f"10.9.0.{100 + n}/24" in host.run("ip", "-br", "addr") for n in (1, 2, 3))
     await role.stop()
     assert "10.9.0.10" not in host.run("ip", "-br", "addr")
+    await asyncio.wait_for(ended.wait(), 5)
     server.close()
