@@ -43,7 +43,9 @@ def needed(config: Config, options: Options) -> tuple[str, ...]:
 
 def shown(config: Config) -> str:
     """The configuration as JSON, without its passwords."""
-    hidden = tuple(msgspec.structs.replace(one, auth_pass=b"") for one in config.vrrp_instances)
+    hidden = tuple(
+        msgspec.structs.replace(one, auth_pass=b"", auth_hmac=None) for one in config.vrrp_instances
+    )
     return msgspec.json.encode(msgspec.structs.replace(config, vrrp_instances=hidden)).decode()
 
 

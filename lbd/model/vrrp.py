@@ -21,6 +21,7 @@ class VrrpState(enum.Enum):
 class Authentication(enum.Enum):
     NONE = "NONE"
     PASS = "PASS"
+    AH = "AH"
 
 
 class VirtualAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,68 @@ class VirtualAddress(msgspec.Struct, frozen=True, kw_only=True):
     label: str | None = None
     scope: str | None = None
     brd: str | None = None
+    peer: Address | None = None
+    peer_prefix: int | None = None
+    home: bool = False
+    nodad: bool = True
+    """IPv6: no duplicate address detection; ``-nodad`` in the file makes it False."""
+    mngtmpaddr: bool = False
+    noprefixroute: bool = False
+    autojoin: bool = False
+    preferred_lft: int | None = None
+    """Seconds; None is keepalived's default: 0 for an IPv6 /128, else for ever. -1 is for ever."""
+    no_track: bool = False
+    """Somebody else may take it away without consequence."""
+    use_vmac: bool = False
+    track_group: str | None = None
+
+
+class UnicastPeer(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of unicast_peer."""
+
+    address: Address
+    min_ttl: int = 0
+    max_ttl: int = 255
+
+
+class Vmac(msgspec.Struct, frozen=True, kw_only=True):
+    """use_vmac [[name] IFNAME] [MAC] [netlink_notify_msg] [group GROUP]."""
+
+    name: str | None = None
+    """None: ``vrrp.VRID``, or the first free of keepalived's other names."""
+    mac: bytes | None = None
+    """None: the virtual router's (RFC 9568 section 7.3)."""
+    netlink_notify_msg: bool = False
+    group: int | None = None
+
+
+class Ipvlan(msgspec.Struct, frozen=True, kw_only=True):
+    """use_ipvlan [[name] IFNAME] [ADDR] [bridge|private|vepa] [group GROUP]."""
+
+    name: str | None = None
+    address: Address | None = None
+    prefix: int | None = None
+    mode: str = "bridge"
+    group: int | None = None
+
+
+class HmacKey(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    secret: bytes
+    """32 to 64 bytes; never logged or shown."""
+
+
+class AuthHmac(msgspec.Struct, frozen=True, kw_only=True):
+    """keepalived 2.4's auth_hmac."""
+
+    keys: tuple[HmacKey, ...]
+    active_key: int
+    time_window: float
+    """Seconds."""
+    anti_replay: str = "time"
+    """``time`` or ``monotonic``."""
+    mode: str = "enforce"
+    """``enforce``, ``permissive`` or ``receive-only``."""
 
 
 class TrackedInterface(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +121,16 @@ class VrrpInstance(msgspec.Struct, frozen=True, kw_only=True):
     virtual_ipaddress_excluded: tuple[VirtualAddress, ...] = ()
     mcast_src_ip: Address | None = None
     unicast_src_ip: Address | None = None
-    unicast_peer: tuple[Address, ...] = ()
+    mcast_dst_ip: Address | None = None
+    """The multicast group; None: the standard one of the family."""
+    unicast_peer: tuple[UnicastPeer, ...] = ()
+    unicast_ttl: int = 255
+    unicast_fault_no_peer: bool = False
+    check_unicast_src: bool = False
+    old_unicast_checksum: bool = False
+    """Peers of keepalived before 1.3: version 3 sums have the multicast group in their pseudo header."""
+    auth_hmac: AuthHmac | None = None
+    native_ipv6: bool = False
     nopreempt: bool = False
     preempt_delay: float = 0.0
     down_timer_adverts: int = 3
@@ -71,16 +143,38 @@ class VrrpInstance(msgspec.Struct, frozen=True, kw_only=True):
     lower_prio_no_advert: bool = False
     higher_prio_send_advert: bool = False
     v3_checksum_as_v2: bool = False
+    owner_ignore_adverts: bool = False
+    skip_check_adv_addr: bool = False
+    accept: bool = True
+    """Packets to the addresses are taken by a master that is not their owner."""
+    timer_expired_backup: int | None = None
+    """After a stall: wait as if a backup of that priority deserved to go first."""
+    use_vmac: Vmac | None = None
+    use_ipvlan: Ipvlan | None = None
+    use_vmac_addr: bool = False
+    vmac_xmit_base: bool = False
+    promote_secondaries: bool = False
+    track_src_ip: bool = False
+    garp_extra_if: float = 0.0
+    garp_extra_if_all: bool = False
+    kernel_rx_buf_size: int | None = None
     dont_track_primary: bool = False
     track_interface: tuple[TrackedInterface, ...] = ()
 
     @property
     def is_ipv6(self) -> bool:
-        first = next(iter(self.virtual_ipaddress), None)
-        return first is not None and ":" in first.address
+        """The family of its adverts."""
+        known = (
+            *(v.address for v in self.virtual_ipaddress[:1]),
+            *(p.address for p in self.unicast_peer[:1]),
+            *filter(None, (self.mcast_src_ip, self.unicast_src_ip)),
+        )
+        return ":" in known[0] if known else self.native_ipv6
 
 
 class VrrpSyncGroup(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     members: tuple[str, ...]
     track_interface: tuple[TrackedInterface, ...] = ()
+    sync_group_tracking_weight: bool = False
+    """Trackers with weights may change the priorities of members."""

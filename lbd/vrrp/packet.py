@@ -141,7 +141,7 @@ def decode(
     checked = not (version == 3 and conf.v3_checksum_as_v2 and size == 4)
     if checked and _summed(conf, pdu, source, destination) != 0xFFFF:
         raise RefusedError(Refusal.CHECKSUM, "the checksum is wrong")
-    if conf.unicast_peer and source not in set(peers or conf.unicast_peer):
+    if conf.unicast_peer and source not in {*peers, *(p.address for p in conf.unicast_peer)}:
         raise RefusedError(Refusal.UNICAST_SOURCE, f"{source} is no unicast peer")
     addresses = tuple(_text(pdu[8 + n * size : 8 + (n + 1) * size]) for n in range(count))
     return Advert(

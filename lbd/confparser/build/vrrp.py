@@ -11,7 +11,7 @@ from lbd.confparser.build.context import Context
 from lbd.confparser.build.global_defs import Defaults, repeat_at_least_one
 from lbd.confparser.build.tracking import tracked_interfaces
 from lbd.confparser.check import Item
-from lbd.model import Authentication, VirtualAddress, VrrpInstance, VrrpState
+from lbd.model import Authentication, UnicastPeer, VirtualAddress, VrrpInstance, VrrpState
 from lbd.model.net import is_ipv6
 
 MAX_ADDRESSES = 255
@@ -242,7 +242,7 @@ class _Instance:
             self._report.add("LB0202", message, item.node.place(1))
         return data[:8]
 
-    def _peers(self, ipv6: bool) -> tuple[str, ...]:
+    def _peers(self, ipv6: bool) -> tuple[UnicastPeer, ...]:
         peers: list[str] = []
         for line in self._item.entries("unicast_peer"):
             if is_ipv6(line.value.address) != ipv6:
@@ -258,7 +258,7 @@ class _Instance:
         if keyword is not None and not peers:
             message = f"({self._name}) {keyword.name} without unicast peers: adverts are multicast"
             self._report.add("LB0312", message, keyword.node.place())
-        return tuple(dict.fromkeys(peers))
+        return tuple(UnicastPeer(address=a) for a in dict.fromkeys(peers))
 
     def _base_of_vmac(self) -> None:
         item = self._item.last("vmac_xmit_base")

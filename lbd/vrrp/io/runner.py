@@ -225,7 +225,7 @@ class Runner:
             return
         _, source, sock = self._senders[conf.name]
         group = GROUP6 if conf.is_ipv6 else GROUP4
-        for destination in conf.unicast_peer or (group,):
+        for destination in [p.address for p in conf.unicast_peer] or [group]:
             self._sent[conf.name] += sockets.send(
                 sock, encode(conf, priority, source, destination), destination
             )
