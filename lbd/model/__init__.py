@@ -5,8 +5,26 @@ Every other package may import this one; it imports nothing of ours. Values are 
 value, can be sent between processes, and print as JSON. Durations are in seconds, as floats.
 """
 
-from lbd.model.check import Check, HttpGet, HttpUrl, TcpCheck
-from lbd.model.config import Config, GlobalDefs
+from lbd.model.check import (
+    BfdCheck,
+    Check,
+    DnsCheck,
+    FileCheck,
+    HttpGet,
+    HttpUrl,
+    MiscCheck,
+    PingCheck,
+    Regex,
+    SmtpCheck,
+    Ssl,
+    SslGet,
+    TcpCheck,
+    UdpCheck,
+)
+from lbd.model.config import (
+    Config,
+    GlobalDefs,
+)
 from lbd.model.service import (
     ForwardingMethod,
     LocalAddressGroup,
@@ -33,8 +51,11 @@ from lbd.model.vrrp import (
 __all__ = [
     "AuthHmac",
     "Authentication",
+    "BfdCheck",
     "Check",
     "Config",
+    "DnsCheck",
+    "FileCheck",
     "ForwardingMethod",
     "GlobalDefs",
     "HmacKey",
@@ -43,11 +64,18 @@ __all__ = [
     "Ipvlan",
     "LocalAddressGroup",
     "LocalAddressRange",
+    "MiscCheck",
+    "PingCheck",
     "Protocol",
     "RealServer",
+    "Regex",
     "ServiceAddress",
+    "SmtpCheck",
+    "Ssl",
+    "SslGet",
     "TcpCheck",
     "TrackedInterface",
+    "UdpCheck",
     "UnicastPeer",
     "VirtualAddress",
     "VirtualServer",
