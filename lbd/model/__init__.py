@@ -5,6 +5,7 @@ Every other package may import this one; it imports nothing of ours. Values are 
 value, can be sent between processes, and print as JSON. Durations are in seconds, as floats.
 """
 
+from lbd.model.bfd import BfdInstance
 from lbd.model.check import (
     BfdCheck,
     Check,
@@ -25,6 +26,8 @@ from lbd.model.config import (
     Config,
     GlobalDefs,
 )
+from lbd.model.notify import Fifo, Mail, Notify, Telling
+from lbd.model.script import Script
 from lbd.model.service import (
     ForwardingMethod,
     LocalAddressGroup,
@@ -34,6 +37,7 @@ from lbd.model.service import (
     ServiceAddress,
     VirtualServer,
 )
+from lbd.model.track import Tracked, TrackFile, TrackGroup, Tracking, TrackProcess, VrrpScript
 from lbd.model.vrrp import (
     Authentication,
     AuthHmac,
@@ -52,9 +56,11 @@ __all__ = [
     "AuthHmac",
     "Authentication",
     "BfdCheck",
+    "BfdInstance",
     "Check",
     "Config",
     "DnsCheck",
+    "Fifo",
     "FileCheck",
     "ForwardingMethod",
     "GlobalDefs",
@@ -64,23 +70,33 @@ __all__ = [
     "Ipvlan",
     "LocalAddressGroup",
     "LocalAddressRange",
+    "Mail",
     "MiscCheck",
+    "Notify",
     "PingCheck",
     "Protocol",
     "RealServer",
     "Regex",
+    "Script",
     "ServiceAddress",
     "SmtpCheck",
     "Ssl",
     "SslGet",
     "TcpCheck",
+    "Telling",
+    "TrackFile",
+    "TrackGroup",
+    "TrackProcess",
+    "Tracked",
     "TrackedInterface",
+    "Tracking",
     "UdpCheck",
     "UnicastPeer",
     "VirtualAddress",
     "VirtualServer",
     "Vmac",
     "VrrpInstance",
+    "VrrpScript",
     "VrrpState",
     "VrrpSyncGroup",
 ]

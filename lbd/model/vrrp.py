@@ -8,6 +8,8 @@ import enum
 import msgspec
 
 from lbd.model.net import Address
+from lbd.model.notify import Notify
+from lbd.model.track import Tracking
 
 
 class VrrpState(enum.Enum):
@@ -160,6 +162,8 @@ class VrrpInstance(msgspec.Struct, frozen=True, kw_only=True):
     kernel_rx_buf_size: int | None = None
     dont_track_primary: bool = False
     track_interface: tuple[TrackedInterface, ...] = ()
+    tracking: Tracking = Tracking()
+    notify: Notify = Notify()
 
     @property
     def is_ipv6(self) -> bool:
@@ -176,5 +180,7 @@ class VrrpSyncGroup(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     members: tuple[str, ...]
     track_interface: tuple[TrackedInterface, ...] = ()
+    tracking: Tracking = Tracking()
+    notify: Notify = Notify()
     sync_group_tracking_weight: bool = False
     """Trackers with weights may change the priorities of members."""
