@@ -18,6 +18,8 @@ from rich.table import Table
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
+WIDTH = 120
+"""Of the table; a terminal's own would cut names."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +73,7 @@ def chosen(soak: bool, only: str) -> list[Path]:
 def table(measured: list[Row]) -> Table:
     shown = Table(box=None)
     for name in ("name", "value", "unit", "baseline", "ratio", "rounds"):
-        shown.add_column(name, justify="left" if name in {"name", "unit"} else "right")
+        shown.add_column(name, justify="left" if name in {"name", "unit"} else "right", no_wrap=True)
     for row in measured:
         numbers = ["" if number is None else f"{number:,.4g}" for number in (row.baseline, row.ratio)]
         shown.add_row(row.name, f"{row.value:,.4g}", row.unit, *numbers, str(row.rounds))
@@ -97,7 +99,7 @@ def main(argv: list[str] | None = None) -> int:
     result = RESULTS / ("soak.json" if options.soak else "latest.json")
     result.write_bytes(msgspec.json.format(msgspec.json.encode(measured)) + b"\n")
     if measured:
-        Console(soft_wrap=True).print(table(measured))
+        Console(width=WIDTH).print(table(measured))
     for line in failed:
         print(line, file=sys.stderr)
     if not measured and not failed:

@@ -64,4 +64,15 @@ class Dataplane:
         self, frames: Iterable[tuple[int, bytes] | tuple[int, bytes, bytes]], now: float
     ) -> tuple[list[str], list[tuple[int, bytes, bytes]], list[tuple[bytes, bytes]]]: ...
     def turn(self, now: float) -> int: ...
-    def replay(self, frame: bytes, flows: Any, straight: bool) -> int: ...
+    def replay(
+        self,
+        frame: bytes,
+        flows: Any,
+        straight: bool,
+        *,
+        services: int = ...,
+        answers: bytearray | None = ...,
+        backward: bool = ...,
+        clock: bool = ...,
+    ) -> int: ...
+    def replay_stages(self, frame: bytes, flows: Any) -> list[int]: ...

@@ -32,7 +32,8 @@ from lbd.fastpath.port.port cimport MAX_MACS, MAX_PORTS, Port
 from lbd.fastpath.port.sink cimport sink_rx, sink_shut, sink_tx
 from lbd.fastpath.port.tap cimport tap_rx, tap_shut, tap_tx
 from lbd.fastpath.reasons cimport N_VERDICTS
-from lbd.fastpath.replay cimport Replay, replay
+from lbd.fastpath.replay cimport (BACKWARD, CLOCK, FRAME, LEARN, MEASURED, STRAIGHT, Replay, lay_out, measure_stages,
+                                  replay)
 from lbd.fastpath.state cimport EVENTS, STATES, WAITERS, Shared, Worker
 from lbd.fastpath.table.conn cimport C_USED, Bucket, Conn, ConnTable, conn_at
 from lbd.fastpath.table.directory cimport (K_NEIGHBOUR, K_SERVICE, MAX_PATHS, PAGES, Entry, Page, Real, Root, Route,

@@ -86,26 +86,61 @@ cdef class Dataplane(WithConfiguration):
                 out.extend((i, data, header) for data, header in self._held(self.shared.ports[i]))
         return out
 
-    def replay(self, bytes frame, const uint32_t[::1] flows, bint straight):
-        """Cycles that whole bursts of this 64-byte frame take, each packet of the flow that ``flows`` says.
+    def replay(self, bytes frame, const uint32_t[::1] flows, bint straight, *, uint32_t services=1,
+               uint8_t[::1] answers=None, bint backward=False, bint clock=False):
+        """Cycles that whole bursts of this frame take, each packet of the flow that ``flows`` says (``replay.pxd``).
 
-        The flow is added to the frame's source address. straight: sent as they are, without the pipeline.
+        services: so many, on addresses from the frame's on; a flow is always of the same one.
+        answers: 96 bytes for each flow; what leaves is kept there turned round, or is sent from there (backward).
+        straight: sent as they are, without the pipeline. clock: time passes as it is spent.
         """
         cdef Replay r
         cdef uint32_t bursts = flows.shape[0] // BURST
-        cdef uint32_t i
+        cdef uint32_t how = (STRAIGHT if straight else 0) | (CLOCK if clock else 0)
         cdef uint64_t cycles
-        memcpy(r.frame, <const char *>frame, 64)
-        for i in range(BURST):
-            r.m[i] = rte_pktmbuf_alloc(self.small)
-            r.m[i].data_len = 64
-            r.m[i].pkt_len = 64
-            memset(vnet_of(r.m[i]), 0, PRIV_SIZE)
+        if backward and answers is None:
+            raise DpError("backward go answers, and there are none")
+        self._template(&r, frame)
+        r.services = services
+        if answers is not None:
+            r.answers = &answers[0]
+            r.n_answers = <uint32_t>(answers.shape[0] // FRAME)
+            how |= BACKWARD if backward else LEARN
         with nogil:
-            cycles = replay(self.w, &r, &flows[0], bursts, straight)
+            cycles = replay(self.w, &r, &flows[0], bursts, how)
         for i in range(BURST):
             rte_pktmbuf_free(r.m[i])
         return cycles
+
+    def replay_stages(self, bytes frame, const uint32_t[::1] flows):
+        """Cycles of each stage in its order, of the emptying of the queues, and of reading the clock once."""
+        cdef Replay r
+        cdef uint64_t spent[MEASURED]
+        cdef uint32_t bursts = flows.shape[0] // BURST
+        self._template(&r, frame)
+        memset(spent, 0, sizeof(spent))
+        with nogil:
+            measure_stages(self.w, &r, &flows[0], bursts, spent)
+        for i in range(BURST):
+            rte_pktmbuf_free(r.m[i])
+        return [spent[i] for i in range(MEASURED)]
+
+    cdef void _template(self, Replay *r, bytes frame) except *:
+        if not 60 <= len(frame) <= FRAME:
+            raise DpError(f"a frame of replay has 60 to {FRAME} bytes, not {len(frame)}")
+        memset(r, 0, sizeof(Replay))
+        memcpy(r.frame, <const char *>frame, len(frame))
+        r.size = <uint32_t>len(frame)
+        r.services = 1
+        r.ns = 1e9 / <double>rte_get_tsc_hz()
+        lay_out(r)
+        for i in range(BURST):
+            r.m[i] = rte_pktmbuf_alloc(self.small)
+            if r.m[i] == NULL:
+                raise DpError("no mbuf is free")
+            r.m[i].data_len = <uint16_t>r.size
+            r.m[i].pkt_len = r.size
+            memset(vnet_of(r.m[i]), 0, PRIV_SIZE)
 
     def close(self):
         """Everything is given back; the object is of no further use. The worker is stopped first."""
