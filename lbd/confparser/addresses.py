@@ -86,7 +86,7 @@ def convert_address(content: str) -> str:
     return str(parse_ip(content))
 
 
-def _convert_prefixed(content: str) -> tuple[str, int]:
+def convert_prefixed(content: str) -> tuple[str, int]:
     address, slash, prefix = content.partition("/")
     ip = parse_ip(address)
     if not slash:
@@ -128,7 +128,7 @@ def convert_range(content: str) -> AddressRange:
 def _convert_range_or_net(content: str) -> AddressRange:
     if "/" not in content:
         return convert_range(content)
-    address, prefix = _convert_prefixed(content)
+    address, prefix = convert_prefixed(content)
     net = ipaddress.ip_network((address, prefix), strict=False)
     offset = content.index("/") + 1
     if str(net.network_address) != address:
@@ -205,6 +205,21 @@ def local_entry() -> Value:
     return Value(grammar, "ADDRESS[-END] INTERFACE", make=make)
 
 
+def _convert_acl(content: str) -> AddressRange | str:
+    """``ipset:NAME`` is the name alone."""
+    if content.startswith("ipset:"):
+        if len(content) == 6:
+            raise RefusedError("an ipset has a name", 6)
+        return content[6:]
+    return convert_range(content)
+
+
+def acl_entry() -> Value:
+    """A line of deny_address_group and allow_address_group."""
+    expected = "ADDRESS[-END] or ipset:NAME"
+    return Value(word(_convert_acl, expected), expected)
+
+
 # the lines of virtual_ipaddress
 
 
@@ -238,6 +253,14 @@ def _option(name: str, value: pp.ParserElement, called: str | None = None) -> pp
     return (literal(name) - value).set_parse_action(lambda tokens: [_Option(called or name, tokens[1])])
 
 
+ADDRESS_SCOPE = Value(
+    word(_convert_scope, "global, site, link, host, nowhere or 0–255"),
+    "global, site, link, host, nowhere or 0–255",
+)
+BROADCAST = Value(word(_convert_brd, "an address, + or -"), "an address, + or -")
+LABEL = Value(word(_convert_label, "a label of at most 15 characters"), "a label of at most 15 characters")
+PREFIXED = Value(word(convert_prefixed, "ADDRESS[/PREFIX]"), "ADDRESS[/PREFIX]")
+
 _FLAGS = ("home", "-nodad", "mngtmpaddr", "noprefixroute", "autojoin", "no_track", "use_vmac")
 _WITH_WORD = ("peer", "preferred_lft", "track_group")
 
@@ -256,7 +279,7 @@ def address_line() -> Value:
         | literal(*_FLAGS).set_parse_action(lambda t: [_Option(t[0])])
         | word(_unknown, "dev, scope, label, brd or another option of an address", soft=True)
     )
-    grammar = word(_convert_prefixed, "an address with or without /PREFIX") + options[...]
+    grammar = word(convert_prefixed, "an address with or without /PREFIX") + options[...]
     return Value(
         grammar, "ADDRESS[/PREFIX] [dev IF] [scope SCOPE] [label LABEL] [brd ADDRESS]", make=_address_line
     )

@@ -88,7 +88,7 @@ class Checker:
                 return
         if row.deprecated:
             self._report.add("LB0114", f"{row.name} is deprecated", node.place(), suggestion=row.deprecated)
-        if row.status is not Status.WORKS and not quiet:
+        if row.status is not Status.WORKS and not quiet and not reading.complaints:
             self._not_done(node, row)
         if reading.value is None and not self._may_lack_value(row, reading):
             return

@@ -44,6 +44,8 @@ class Reading:
     value: Any
     used: int
     complaints: tuple[Complaint, ...] = ()
+    options: tuple[tuple[str, int], ...] = ()
+    """The options that were read, each with the index of its word."""
 
 
 class RefusedError(ValueError):
@@ -64,6 +66,15 @@ class _Soft:
     expected: str
 
 
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A token: a word of a line with the value that follows it."""
+
+    name: str
+    value: Any
+    loc: int = 0
+
+
 class Value:
     """A grammar with a name. ``make`` turns the tokens into the value; without it the one token is the value."""
 
@@ -82,6 +93,8 @@ class Value:
         self.takes_words = takes_words
         self.exact = exact
         """True where keepalived minds extra words."""
+        self.element = grammar
+        """The grammar alone, to stand inside that of a longer line."""
         self._make = make
         end = pp.Empty().set_parse_action(lambda s, l, t: [_End(l)])  # noqa: E741
         self._grammar = (grammar + end).parse_with_tabs()
@@ -108,13 +121,22 @@ class Value:
         soft = [token for token in tokens if isinstance(token, _Soft)]
         tokens = [token for token in tokens if not isinstance(token, _Soft)]
         complaints = [Complaint(s.message, s.expected, text.count(_SEPARATOR, 0, s.loc)) for s in soft]
-        if self._make is None:
-            return Reading(tokens[0] if tokens else None, used, tuple(complaints))
+        options = tuple(
+            (token.name, text.count(_SEPARATOR, 0, token.loc))
+            for token in tokens
+            if isinstance(token, Option)
+        )
         try:
-            return Reading(self._make(tokens), used, tuple(complaints))
+            return Reading(self.made(tokens), used, tuple(complaints), options)
         except RefusedError as error:
             complaints.append(Complaint(str(error), self.expected, 0))
-            return Reading(None, used, tuple(complaints))
+            return Reading(None, used, tuple(complaints), options)
+
+    def made(self, tokens: list[Any]) -> Any:
+        """The value of tokens. Raises RefusedError where they make none together."""
+        if self._make is not None:
+            return self._make(tokens)
+        return tokens[0] if tokens else None
 
     def _complaint(self, error: pp.ParseBaseException, text: str, words: Sequence[str]) -> Complaint:
         if error.loc >= len(text):

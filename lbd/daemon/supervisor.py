@@ -138,7 +138,10 @@ class Supervisor:
             log.warning("%s", line)
         if parsed.config is None:
             self._code = codes.AT_START.get(parsed.exit_code, parsed.exit_code)
-        elif self.options.dump:
+            return None
+        if parsed.config.global_defs.router_id:
+            log.info("This machine is %s (router_id)", parsed.config.global_defs.router_id)
+        if self.options.dump:
             log.info("Configuration: %s", shown(parsed.config))
         return parsed.config
 

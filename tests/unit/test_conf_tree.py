@@ -10,7 +10,7 @@ import pytest
 from lbd.confparser import CODES
 from lbd.confparser.diagnostics import Report
 from lbd.confparser.reader import Reader
-from lbd.confparser.schema import ROOT, ROOT_BLOCKS, Block, Keyword, Missing, Status
+from lbd.confparser.schema import LANGUAGE, ROOT, ROOT_BLOCKS, Block, Keyword, Missing, Status
 from lbd.confparser.tree import Node, build
 
 
@@ -54,24 +54,45 @@ def test_a_root_block_inside_another_is_let_be_where_braces_match(tmp_path: Path
 
 
 def rows(block: Block, path: str = "") -> list[tuple[str, Keyword]]:
+    """Keywords, the words of lines and values, and what is inside of both."""
     found: list[tuple[str, Keyword]] = []
-    for name, row in block.keywords.items():
-        found.append((f"{path}/{name}", row))
-        if row.block is not None:
-            found += rows(row.block, f"{path}/{name}")
+    for row in (*block.keywords.values(), *block.words.values()):
+        found += _row_and_inner(row, path)
     return found
 
 
-@pytest.mark.parametrize(
-    ("path", "row"), rows(ROOT), ids=lambda value: value if isinstance(value, str) else ""
-)
+def _row_and_inner(row: Keyword, path: str) -> list[tuple[str, Keyword]]:
+    here = f"{path}/{row.name}"
+    found = [(here, row)]
+    for word in row.words.values():
+        found += _row_and_inner(word, here)
+    return found + (rows(row.block, here) if row.block is not None else [])
+
+
+EVERY = [*rows(ROOT), *((f"/{name}", row) for name, row in LANGUAGE.items())]
+
+
+@pytest.mark.parametrize(("path", "row"), EVERY, ids=lambda value: value if isinstance(value, str) else "")
 def test_every_row_of_the_table_is_whole(path: str, row: Keyword) -> None:
     assert path.endswith(f"/{row.name}")
-    assert row.meaning
+    assert len(row.meaning.split()) > 1 or row.name == row.meaning or synonym(path, row), "a meaning in words"
+    assert not row.meaning.endswith("."), "a line, not a sentence"
     assert row.value.expected
     assert (row.status is not Status.WORKS) == bool(row.consequence)
+    assert not row.consequence.endswith(".")
     assert row.source in ("keepalived", "DPVS")
+    assert not (row.source == "DPVS" and row.since)
+    assert not row.since or row.since.split(".")[0] == "2"
     assert not (row.value.optional and row.missing is Missing.ABORTS)
+    assert row.fields or row.status is Status.NO_EFFECT, "the field of the model that holds it"
+
+
+def synonym(path: str, row: Keyword) -> bool:
+    """The meaning is another keyword of the same place."""
+    siblings = {
+        name.rsplit("/", 1)[1] for name, _ in EVERY if name.rsplit("/", 1)[0] == path.rsplit("/", 1)[0]
+    }
+    return row.meaning in siblings
 
 
 def test_the_table_holds_the_blocks_of_the_first_day() -> None:
@@ -90,11 +111,16 @@ def test_the_table_holds_the_blocks_of_the_first_day() -> None:
         "/local_address_group",
     ):
         assert path in names
-    assert len(names) > 500
+    assert len(names) > 690
+
+
+def keywords(block: Block) -> set[str]:
+    inner = (row.block for row in block.keywords.values() if row.block is not None)
+    return set(block.keywords).union(*map(keywords, inner))
 
 
 def test_root_blocks_stand_nowhere_else() -> None:
-    inner = {path.rsplit("/", 1)[1] for path, _ in rows(ROOT) if path.count("/") > 1}
+    inner = {name for row in ROOT.keywords.values() if row.block is not None for name in keywords(row.block)}
     assert {"vrrp_instance", "virtual_server", "global_defs"} <= ROOT_BLOCKS
     assert not ROOT_BLOCKS & inner
 

@@ -9,22 +9,36 @@ from __future__ import annotations
 
 from lbd.confparser import addresses, values
 from lbd.confparser.schema.global_defs import GLOBAL_DEFS
+from lbd.confparser.schema.language import LANGUAGE
 from lbd.confparser.schema.row import (
     NOTHING,
+    PARSER,
     Block,
     Keyword,
     Missing,
     Status,
     block,
+    inert,
     later,
     later_flag,
+    not_yet,
+    of,
+    words,
+    works,
     works_block,
 )
-from lbd.confparser.schema.service import GROUP, LOCAL_GROUP, VIRTUAL_SERVER
+from lbd.confparser.schema.service import (
+    ACL_GROUP,
+    GROUP,
+    LOCAL_GROUP,
+    SERVICE_FORMS,
+    TUNNEL_GROUP,
+    VIRTUAL_SERVER,
+)
 from lbd.confparser.schema.trackers import DEFINITIONS
-from lbd.confparser.schema.vrrp import VRRP_INSTANCE, VRRP_SYNC_GROUP
+from lbd.confparser.schema.vrrp import ADDRESS_LINES, ROUTE_LINES, RULE_LINES, VRRP_INSTANCE, VRRP_SYNC_GROUP
 
-__all__ = ["ROOT", "ROOT_BLOCKS", "Block", "Keyword", "Missing", "Status"]
+__all__ = ["LANGUAGE", "PARSER", "ROOT", "ROOT_BLOCKS", "Block", "Keyword", "Missing", "Status"]
 
 _NAME = values.text("a name")
 _ONE_NAME = values.text("a name", exact=True)
@@ -32,44 +46,87 @@ _OPTIONAL_NAME = values.text("a name", optional=True)
 _UNCHECKED = block(unchecked=True)
 _NO_STATIC = "they are not set"
 _NO_NAMESPACE = "lbd runs in the namespace it is started in: use ip netns exec"
+_POLLING = "the kernel reports the state of every link"
 
 
-def _later_block(name: str, head: values.Value, meaning: str, consequence: str, **more: object) -> Keyword:
-    return later(name, head, "", meaning, consequence, block=_UNCHECKED, **more)
+def _later_block(
+    name: str, head: values.Value, inner: Block, meaning: str, consequence: str, **more: object
+) -> Keyword:
+    return later(name, head, "", meaning, consequence, block=inner, **more)
 
+
+_NO_PACE = "messages leave one after the other, without a pause"
+_GARP_GROUP = block(of("GarpGroup", not_yet(_NO_PACE, [
+    works("garp_interval", values.seconds(), "none", "seconds between gratuitous ARPs"),
+    works("gna_interval", values.seconds(), "none", "seconds between unsolicited neighbour advertisements"),
+    works("interface", values.INTERFACE, "", "an interface with a pace of its own", fields=("GarpGroup.interfaces",)),
+    works("interfaces", NOTHING, "", "interfaces that share a pace",
+          block=block(entry=values.INTERFACE, entries_per_line=True)),
+])))  # fmt: skip
+_TRACK_GROUP = block(not_yet(_NO_STATIC, [
+    works("group", NOTHING, "", "the instances; required", fields=("StaticTrackGroup.members",),
+          block=block(entry=values.text("an instance"), entries_per_line=True)),
+]))  # fmt: skip
+_NO_TLS = "there is no SSL_GET"
+_SSL = block(of("Ssl", not_yet(_NO_TLS, [
+    works("password", values.text("a password"), "none", "password of the key"),
+    works("ca", values.text("a file"), "none", "certificates of authorities (PEM)"),
+    works("certificate", values.text("a file"), "none", "certificate to show to servers (PEM)"),
+    works("key", values.text("a file"), "none", "its private key (PEM)"),
+])))  # fmt: skip
+_DELAYS = block(unchecked=True, words=words(*not_yet("links count at once", [
+    works("(interface)", values.rest("IFNAME DOWN [UP]"), "0 0", "an interface, and seconds until a change counts",
+          fields=("LinkDelay.down", "LinkDelay.up")),
+])))  # fmt: skip
 
 _BLOCKS = [
-    works_block("global_defs", NOTHING, GLOBAL_DEFS, "settings of the whole"),
-    works_block("vrrp_instance", _ONE_NAME, VRRP_INSTANCE, "one virtual router", missing=Missing.REPORTED),
+    works_block("global_defs", NOTHING, GLOBAL_DEFS, "settings of the whole; may stand more than once",
+                fields=("Config.global_defs",)),
+    works_block("vrrp_instance", _ONE_NAME, VRRP_INSTANCE, "one virtual router", missing=Missing.REPORTED,
+                fields=("Config.vrrp_instances",)),
     works_block("vrrp_sync_group", _ONE_NAME, VRRP_SYNC_GROUP, "instances that change together",
-                missing=Missing.REPORTED),
-    works_block("virtual_server", addresses.service_head(), VIRTUAL_SERVER, "one balanced service"),
-    works_block("virtual_server_group", _NAME, GROUP, "addresses of one service"),
-    works_block("local_address_group", _NAME, LOCAL_GROUP, "local addresses of FNAT", source="DPVS"),
-    _later_block("static_ipaddress", NOTHING, "addresses of this machine", _NO_STATIC),
-    _later_block("static_routes", NOTHING, "routes of this machine", _NO_STATIC),
-    _later_block("static_rules", NOTHING, "rules of this machine", _NO_STATIC),
-    _later_block("track_group", _NAME, "ties static items to instances", _NO_STATIC, missing=Missing.REPORTED),
-    _later_block("garp_group", NOTHING, "pace of gratuitous ARP", "there is no pace"),
+                missing=Missing.REPORTED, fields=("Config.vrrp_sync_groups",)),
+    works_block("virtual_server", addresses.service_head(), VIRTUAL_SERVER, "one balanced service",
+                words=SERVICE_FORMS, fields=("Config.virtual_servers",)),
+    works_block("virtual_server_group", _NAME, GROUP, "addresses of one service", fields=("VirtualServer.addresses",)),
+    works_block("local_address_group", _NAME, LOCAL_GROUP, "local addresses of FNAT", source="DPVS",
+                fields=("Config.local_address_groups",)),
+    _later_block("static_ipaddress", NOTHING, ADDRESS_LINES, "addresses of this machine", _NO_STATIC,
+                 fields=("Config.static_ipaddress",)),
+    _later_block("static_routes", NOTHING, ROUTE_LINES, "routes of this machine", _NO_STATIC,
+                 fields=("Config.static_routes",)),
+    _later_block("static_rules", NOTHING, RULE_LINES, "routing rules of this machine", _NO_STATIC,
+                 fields=("Config.static_rules",)),
+    _later_block("track_group", _NAME, _TRACK_GROUP, "instances that static items depend on",
+                 "static items are set whatever instances do", missing=Missing.REPORTED,
+                 fields=("Config.track_groups",)),
+    _later_block("garp_group", NOTHING, _GARP_GROUP, "pace of gratuitous ARP on interfaces", _NO_PACE,
+                 fields=("Config.garp_groups",)),
     *DEFINITIONS,
-    _later_block("interface_up_down_delays", NOTHING, "debounce of links", "links count at once"),
-    _later_block("linkbeat_interfaces", NOTHING, "links to poll", "the kernel reports links"),
-    _later_block("SSL", NOTHING, "keys of SSL_GET", "SSL_GET is not there yet"),
-    _later_block("deny_address_group", _NAME, "clients to refuse", "every client is let in", source="DPVS"),
-    _later_block("allow_address_group", _NAME, "clients to let in", "every client is let in", source="DPVS"),
-    _later_block("tunnel_group", _NAME, "tunnels", "no tunnels are set up", source="DPVS"),
+    _later_block("interface_up_down_delays", NOTHING, _DELAYS, "how long a link must be down or up to count",
+                 "links count at once", fields=("Config.interface_up_down_delays",)),
+    inert("linkbeat_interfaces", NOTHING, "netlink", "links to poll by MII, ETHTOOL or IOCTL", _POLLING,
+          block=_UNCHECKED),
+    _later_block("SSL", NOTHING, _SSL, "what SSL_GET shows to servers", "there is no SSL_GET", fields=("SslGet.ssl",)),
+    _later_block("deny_address_group", _NAME, ACL_GROUP, "clients to refuse", "every client is let in", source="DPVS",
+                 fields=("Config.deny_address_groups",)),
+    _later_block("allow_address_group", _NAME, ACL_GROUP, "clients to let in", "every client is let in",
+                 source="DPVS", fields=("Config.allow_address_groups",)),
+    _later_block("tunnel_group", _NAME, TUNNEL_GROUP, "tunnel interfaces", "no tunnels are set up: use ip link",
+                 source="DPVS", fields=("Config.tunnels",)),
 ]  # fmt: skip
 
-_WORDS = [
-    later_flag("linkbeat_use_polling", "poll the links", "the kernel reports links"),
-    later("net_namespace", _NAME, "none", "the namespace to run in", _NO_NAMESPACE, missing=Missing.REPORTED),
-    later("net_namespace_ipvs", _OPTIONAL_NAME, "net_namespace", "the namespace of IPVS", _NO_NAMESPACE),
-    later_flag("namespace_with_ipsets", "ipsets in the namespace", _NO_NAMESPACE),
+_WORDS = of("GlobalDefs", [
+    inert("linkbeat_use_polling", NOTHING, "off", "poll all links", _POLLING),
+    later("net_namespace", _NAME, "none", "the network namespace to run in", _NO_NAMESPACE, missing=Missing.REPORTED),
+    later("net_namespace_ipvs", _OPTIONAL_NAME, "net_namespace", "the network namespace of IPVS", _NO_NAMESPACE),
+    later_flag("namespace_with_ipsets", "ipsets inside the namespace", _NO_NAMESPACE),
     later_flag("use_pid_dir", "PID files under /run/keepalived", "PID files keep their place"),
-    later("instance", _NAME, "none", "name in file names", "file names do not have it", missing=Missing.REPORTED),
+    later("instance", _NAME, "none", "a name in the names of files", "file names do not have it",
+          missing=Missing.REPORTED),
     later("child_wait_time", values.number(0, 4294967295), "5", "seconds to wait for children at the end",
-          "it is 5 seconds"),
-]  # fmt: skip
+          "children get the time they need"),
+])  # fmt: skip
 
 ROOT = block([*_BLOCKS, *_WORDS])
 

@@ -9,18 +9,22 @@ from lbd.confparser.schema.row import (
     Block,
     Keyword,
     Missing,
-    Status,
     block,
+    inert,
     later,
     later_bool,
     later_flag,
+    not_yet,
+    of,
     works,
     works_block,
     works_bool,
+    works_flag,
 )
 
 _REPORTED = Missing.REPORTED
 _NOT_LOOKED_AT = "the body is compared by digest only"
+_UNCHECKED = "the server is not checked by it, and counts as up"
 _UINT = values.number(0, 4294967295)
 
 
@@ -32,135 +36,130 @@ def _connection(retry: str, delay: str) -> list[Keyword]:
         works("bindto", addresses.address(), "any", "source address"),
         works("bind_port", addresses.port(), "any", "source port"),
         works("bind_if", values.INTERFACE, "any", "interface to leave by"),
-        works("connect_timeout", values.seconds(0.000001), "5", "seconds for a connection"),
-        works("fwmark", _UINT, "0", "mark of the packets (SO_MARK)"),
+        works(
+            "connect_timeout", values.seconds(0.000001), "of the server, else 5", "seconds for a connection"
+        ),
+        works("fwmark", _UINT, "0", "mark of the packets (SO_MARK), for routing rules"),
         *_schedule(retry, delay),
     ]
 
 
 def _schedule(retry: str, delay: str) -> list[Keyword]:
+    of_server = "of the server, else"
     return [
-        works("retry", _UINT, retry, "tries after the first failure"),
-        works("delay_before_retry", values.seconds(high=None), delay, "seconds between tries"),
-        works(
-            "warmup", values.seconds(high=None), "delay_loop", "the first check comes within these seconds"
-        ),
-        works("delay_loop", values.seconds(0.000001, None), "60", "seconds between checks"),
+        works("retry", _UINT, f"{of_server} {retry}", "tries after the first failure"),
+        works("delay_before_retry", values.seconds(high=None), f"{of_server} {delay}", "seconds between tries"),
+        works("warmup", values.seconds(high=None), f"{of_server} delay_loop",
+              "the first check comes within these seconds"),
+        works("delay_loop", values.seconds(0.000001, None), f"{of_server} 60", "seconds between checks"),
         works_bool("alpha", "of the server", "down until the first success"),
-        works_bool("log_all_failures", "off", "log every failing try"),
-    ]
+        works_bool("log_all_failures", "checker_log_all_failures", "log every failing try"),
+    ]  # fmt: skip
 
 
-_URL = block(
-    [
-        works("path", values.text("a path"), "", "what is asked for; required"),
-        works("digest", addresses.digest(), "none", "MD5 of the body"),
-        works("status_code", addresses.status_codes(), "200-299", "codes that are a success", missing=_REPORTED),
-        works("virtualhost", values.text("a host name"), "of the check", "Host: of the request", missing=_REPORTED),
-        later("regex", values.text("a pattern"), "none", "pattern of the body", _NOT_LOOKED_AT, missing=_REPORTED),
-        later_flag("regex_no_match", "the pattern must not be there", _NOT_LOOKED_AT),
-        later("regex_options", values.rest("names"), "none", "options of the pattern", _NOT_LOOKED_AT,
-              missing=_REPORTED),
-        later("regex_min_offset", values.text("a number"), "0", "where the pattern may begin", _NOT_LOOKED_AT,
-              missing=_REPORTED),
-        later("regex_max_offset", values.text("a number"), "none", "where it ends", _NOT_LOOKED_AT,
-              missing=_REPORTED),
-        later("regex_stack", values.rest("START MAX"), "default", "stack of the pattern", _NOT_LOOKED_AT,
-              missing=_REPORTED),
-    ]
-)  # fmt: skip
-
-_HTTP = [
-    *_connection("1", "3"),
-    works("nb_get_retry", _UINT, "1", "retry", deprecated="retry"),
-    works("virtualhost", values.text("a host name"), "of the server", "Host: of the requests", missing=_REPORTED),
-    works("http_protocol", values.choice("1.0", "1.0C", "1.0c", "1.1"), "1.0", "version of the requests",
-          missing=_REPORTED),
-    later_bool("enable_sni", "off", "send the host name in TLS", "only SSL_GET would"),
-    later("sni_name", values.text("a host name", optional=True), "virtualhost", "name for SNI",
-          "only SSL_GET would", since="2.3"),
-    later_bool("fast_recovery", "off", "check the urls at once while down", "they are checked one by one"),
-    works_block("url", NOTHING, _URL, "one request; at least one is needed"),
+_URL = [
+    works("path", values.text("a path"), "", "what is asked for; required"),
+    works("digest", addresses.digest(), "none", "MD5 of the body, as genhash prints it"),
+    works("status_code", addresses.status_codes(), "200-299", "codes that are a success", missing=_REPORTED,
+          fields=("HttpUrl.status_codes",)),
+    works("virtualhost", values.text("a host name"), "of the check", "Host: of the request", missing=_REPORTED),
+    later("regex", values.text("a pattern"), "none", "pattern that the body must have (PCRE2)", _NOT_LOOKED_AT,
+          missing=_REPORTED, fields=("HttpUrl.regex", "Regex.pattern")),
+    later_flag("regex_no_match", "the body must not have the pattern", _NOT_LOOKED_AT, fields=("Regex.no_match",)),
+    later("regex_options", values.rest("names"), "none", "options of PCRE2 for the pattern", _NOT_LOOKED_AT,
+          missing=_REPORTED, fields=("Regex.options",)),
+    later("regex_min_offset", values.text("a number"), "0", "first octet that is looked at", _NOT_LOOKED_AT,
+          missing=_REPORTED, fields=("Regex.min_offset",)),
+    later("regex_max_offset", values.text("a number"), "none", "octet that is not looked at any more", _NOT_LOOKED_AT,
+          missing=_REPORTED, fields=("Regex.max_offset",)),
+    later("regex_stack", values.rest("START MAX"), "of PCRE2", "octets of stack for its compiler", _NOT_LOOKED_AT,
+          missing=_REPORTED, fields=("Regex.stack",)),
 ]  # fmt: skip
-
-TCP_CHECK = block(_connection("1", "1"))
-HTTP_GET = block(_HTTP)
-_SSL_GET = block(
-    [*_HTTP, later_bool("tls_compliant", "off", "end TLS with close_notify", "it is not sent", since="2.3")]
-)
-
-_UNCHECKED = "the server is not checked by it"
+_CLOSE = later_bool("tls_compliant", "off", "end TLS with close_notify", "it is not sent", since="2.2.8")
+_SNI = ("enable_sni", values.boolean(), "off", "send the host name in TLS")
+_SNI_NAME = ("sni_name", values.text("a host name", optional=True), "virtualhost", "name to send in TLS")
+_ONLY_TLS = "HTTP_GET has no TLS: SSL_GET"
 
 
-def _missing(name: str, value: values.Value, meaning: str, **more: object) -> Keyword:
-    """A row of a block that is left out as a whole, with one message at its head."""
-    return works(name, value, "", meaning, status=Status.WORKS, **more)
+def _http(url: list[Keyword]) -> list[Keyword]:
+    return [
+        *_connection("1", "3"),
+        works("nb_get_retry", _UINT, "1", "retry", deprecated="retry", fields=("HttpGet.retry",)),
+        works("virtualhost", values.text("a host name"), "of the server", "Host: of the requests", missing=_REPORTED),
+        works("http_protocol", values.choice("1.0", "1.0C", "1.0c", "1.1"), "1.0",
+              "version of the requests; 1.0C and 1.1 say Connection: close", missing=_REPORTED),
+        later_bool("fast_recovery", "off", "check the urls without pause while the server is down",
+                   "they are checked at the usual beat"),
+        works_block("url", NOTHING, block(of("HttpUrl", url)), "one request; at least one is needed",
+                    fields=("HttpGet.urls",)),
+    ]  # fmt: skip
 
 
-_UDP = block(
-    [
-        *_connection("1", "1"),
-        _missing("payload", values.rest("hexadecimal octets"), "what is sent", missing=_REPORTED),
-        _missing("require_reply", values.rest("octets", optional=True), "no answer is a failure"),
-        _missing("min_reply_length", values.number(0, 255), "shortest answer"),
-        _missing("max_reply_length", values.number(0, 65535), "longest answer"),
-    ]
+TCP_CHECK = block(of("TcpCheck", _connection("1", "1")))
+HTTP_GET = block(
+    of("HttpGet", [*_http(_URL), inert(*_SNI, _ONLY_TLS), inert(*_SNI_NAME, _ONLY_TLS, since="2.4")])
 )
-_SMTP = block(
-    [
-        *_connection("1", "1"),
-        _missing("helo_name", values.text("a name"), "name in HELO", missing=_REPORTED),
-        works_block("host", NOTHING, block(_connection("1", "1")), "one connection"),
-    ]
-)
-_DNS_TYPE = values.choice("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", any_case=True)
-_DNS = block(
-    [
-        *_connection("3", "delay_loop"),
-        _missing(
-            "type",
-            values.choice("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", any_case=True),
-            "record to ask for",
-        ),
-        _missing("name", values.text("a name"), "name to ask for"),
-    ]
-)
-_MISC = block(
-    [
-        *_schedule("0", "1"),
-        _missing("misc_path", values.SCRIPT, "the script", missing=_REPORTED, required=True),
-        _missing("misc_timeout", values.seconds(), "seconds it may run"),
-        _missing("misc_dynamic", values.flag(), "its exit code is a weight"),
-        _missing("user", values.rest("USER [GROUP]"), "run as", missing=_REPORTED),
-    ]
-)
-_FILE = block(
-    [
-        _missing("track_file", values.text("a track_file"), "the file", required=True),
-        _missing("weight", values.rest("WEIGHT [reverse]"), "factor of its value", missing=_REPORTED),
-    ]
-)
-_BFD = block(
-    [
-        _missing("name", values.text("a bfd_instance"), "the session", missing=_REPORTED, required=True),
-        _missing("alpha", values.boolean(), "down until the session is up"),
-    ]
-)
+_SSL_GET = block(of("SslGet", not_yet(_UNCHECKED, [
+    *_http(not_yet(_UNCHECKED, [*_URL, _CLOSE])), works(*_SNI), works(*_SNI_NAME, since="2.4"), _CLOSE,
+])))  # fmt: skip
+_SMALL = values.number(0, 65535)
+_UDP = block(of("UdpCheck", not_yet(_UNCHECKED, [
+    *_connection("1", "1"),
+    works("payload", values.rest("hexadecimal octets"), "nothing", "what is sent", missing=_REPORTED),
+    works("require_reply", values.rest("hexadecimal octets, x for any digit", optional=True), "off; bare any",
+          "no answer is a failure, and it must begin like this",
+          fields=("UdpCheck.require_reply", "UdpCheck.reply", "UdpCheck.reply_mask")),
+    works("min_reply_length", values.number(0, 255), "0", "shortest answer that is a success"),
+    works("max_reply_length", _SMALL, "255", "longest answer that is a success"),
+])))  # fmt: skip
+_HOST = block(of("SmtpCheck", not_yet(_UNCHECKED, _connection("1", "1"))))
+_SMTP = block(of("SmtpCheck", not_yet(_UNCHECKED, [
+    *_connection("1", "1"),
+    works("helo_name", values.text("a name"), "smtpchecker.keepalived.org", "name in HELO", missing=_REPORTED),
+    works_block("host", NOTHING, _HOST, "a connection of its own; old form", fields=("RealServer.checks",)),
+])))  # fmt: skip
+_DNS_TYPE = values.choice("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY", any_case=True)
+_DNS = block(of("DnsCheck", not_yet(_UNCHECKED, [
+    *_connection("3", "delay_loop"),
+    works("type", _DNS_TYPE, "SOA", "record to ask for"),
+    works("name", values.text("a name"), ". (the root)", "name to ask for"),
+])))  # fmt: skip
+_MISC = block(of("MiscCheck", not_yet(_UNCHECKED, [
+    *_schedule("0", "1"),
+    works("misc_path", values.SCRIPT, "", "the command; required", missing=_REPORTED, required=True),
+    works("misc_timeout", values.seconds(), "delay_loop", "seconds it may run"),
+    works_flag("misc_dynamic", "exit codes from 2 up are its weight plus 2"),
+    works("user", values.rest("USER [GROUP]"), "script_user", "who runs it", missing=_REPORTED,
+          fields=("MiscCheck.user", "MiscCheck.group")),
+])))  # fmt: skip
+_PING = block(of("PingCheck", not_yet(_UNCHECKED, _connection("1", "1"))))
+_FILE = block(of("FileCheck", not_yet(_UNCHECKED, [
+    works("track_file", values.text("a track_file"), "", "the file; required", required=True),
+    works("weight", values.rest("WEIGHT [reverse]"), "of the track_file",
+          "factor of its value; 0: any value but 0 is down", missing=_REPORTED,
+          fields=("FileCheck.weight", "FileCheck.reverse")),
+])))  # fmt: skip
+_BFD = block(of("BfdCheck", not_yet(_UNCHECKED, [
+    works("name", values.text("a bfd_instance"), "", "the session; required", missing=_REPORTED, required=True),
+    works_bool("alpha", "off", "down until the session is up"),
+])))  # fmt: skip
+
+_FIELD = ("RealServer.checks",)
 
 
 def _later_check(name: str, inner: Block, meaning: str) -> Keyword:
-    return later(name, NOTHING, "", meaning, _UNCHECKED, block=inner)
+    return later(name, NOTHING, "", meaning, _UNCHECKED, block=inner, fields=_FIELD)
 
 
 CHECKS = [
-    works_block("TCP_CHECK", NOTHING, TCP_CHECK, "the connection is established"),
-    works_block("HTTP_GET", NOTHING, HTTP_GET, "the answers to requests are as expected"),
+    works_block("TCP_CHECK", NOTHING, TCP_CHECK, "the connection is established", fields=_FIELD),
+    works_block("HTTP_GET", NOTHING, HTTP_GET, "the answers to requests are as expected", fields=_FIELD),
     _later_check("SSL_GET", _SSL_GET, "HTTP_GET over TLS"),
     _later_check("UDP_CHECK", _UDP, "the port is not refused, or answers"),
     _later_check("SMTP_CHECK", _SMTP, "a mail server greets"),
     _later_check("DNS_CHECK", _DNS, "a name server answers"),
     _later_check("MISC_CHECK", _MISC, "a script says so"),
-    _later_check("PING_CHECK", block(_connection("1", "1")), "the address answers ICMP echo"),
-    _later_check("FILE_CHECK", _FILE, "a file says so"),
+    _later_check("PING_CHECK", _PING, "the address answers ICMP echo"),
+    _later_check("FILE_CHECK", _FILE, "the number in a file says so"),
     _later_check("BFD_CHECK", _BFD, "a BFD session is up"),
 ]

@@ -7,8 +7,8 @@ Parser, messages and (later) the reference pages read the rows; nothing is said 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from lbd.confparser import values
 from lbd.confparser.values import Value
@@ -20,6 +20,10 @@ class Status(enum.Enum):
     """Understood and said so at every start, with the consequence."""
     NO_EFFECT = "no effect"
     """Will never do anything here; ``consequence`` says why."""
+
+
+PARSER = "confparser"
+"""In ``fields``: the directive is carried out while the configuration is read, and nobody else need know."""
 
 
 class Missing(enum.Enum):
@@ -40,11 +44,17 @@ class Keyword:
     status: Status = Status.WORKS
     consequence: str = ""
     block: Block | None = None
+    fields: tuple[str, ...] = ()
+    """``Struct.field`` of lbd.model that the directive fills, or PARSER. A test demands that somebody reads them."""
+    words: Mapping[str, Keyword] = field(default_factory=dict)
+    """The words that its value may hold, each with what becomes of it: schedulers, options, forms."""
     missing: Missing = Missing.SILENT
     source: str = "keepalived"
     """Or ``DPVS``: only its fork of keepalived has the word."""
+    fork: str = ""
+    """What DPVS's fork does otherwise with a word of keepalived's."""
     since: str = ""
-    """Of keepalived, for words newer than 2.2.7."""
+    """The version of keepalived that brought it, for words newer than 2.2.7."""
     deprecated: str = ""
     """What to write instead."""
     required: bool = False
@@ -59,6 +69,8 @@ class Block:
 
     keywords: dict[str, Keyword] = field(default_factory=dict)
     entry: Value | None = None
+    words: Mapping[str, Keyword] = field(default_factory=dict)
+    """The words that such a line may hold; one in parentheses stands for what it begins with."""
     entries_per_line: bool = False
     """True for lists whose lines may hold several words, each an entry of its own."""
     unchecked: bool = False
@@ -70,12 +82,18 @@ _FLAG = values.flag()
 _BOOLEAN = values.boolean()
 
 
-def block(rows: Iterable[Keyword] = (), **options: object) -> Block:
-    keywords: dict[str, Keyword] = {}
+def by_name(rows: Iterable[Keyword]) -> dict[str, Keyword]:
+    """Raises ValueError for a name that stands twice."""
+    found: dict[str, Keyword] = {}
     for row in rows:
-        if row.name in keywords:
+        if row.name in found:
             raise ValueError(f"{row.name} is in the table twice")
-        keywords[row.name] = row
+        found[row.name] = row
+    return found
+
+
+def block(rows: Iterable[Keyword] = (), **options: object) -> Block:
+    keywords = by_name(rows)
     required = tuple(name for name, row in keywords.items() if row.required)
     return Block(keywords, required=required, **options)  # type: ignore[arg-type]
 
@@ -116,6 +134,23 @@ def later_bool(name: str, default: str, meaning: str, consequence: str, **more: 
 def inert(name: str, value: Value, default: str, meaning: str, why: str, **more: object) -> Keyword:
     """A directive without effect here, and why."""
     return works(name, value, default, meaning, consequence=why, status=Status.NO_EFFECT, **more)
+
+
+def of(struct: str, rows: Iterable[Keyword]) -> list[Keyword]:
+    """Rows that fill the field of their own name in ``struct``, unless they name others themselves."""
+    return [
+        row if row.fields else replace(row, fields=(f"{struct}.{row.name.replace('-', '_')}",))
+        for row in rows
+    ]
+
+
+def not_yet(consequence: str, rows: Iterable[Keyword]) -> list[Keyword]:
+    """Rows of a block that is not carried out as a whole: its head says so, once."""
+    return [replace(row, status=Status.NOT_YET, consequence=consequence) for row in rows]
+
+
+def words(*rows: Keyword) -> dict[str, Keyword]:
+    return by_name(rows)
 
 
 NOTHING = values.flag()

@@ -4,13 +4,19 @@
 from __future__ import annotations
 
 from lbd.confparser import addresses, values
+from lbd.confparser.schema.lines import ADDRESS_WORDS, ROUTE_WORDS, RULE_WORDS
 from lbd.confparser.schema.row import (
     NOTHING,
+    Keyword,
     Missing,
     block,
+    inert,
     later,
     later_bool,
     later_flag,
+    not_yet,
+    of,
+    words,
     works,
     works_block,
     works_bool,
@@ -24,154 +30,191 @@ _NO_TRACKING = "what it tracks never changes priority or state"
 _NO_VMAC = "addresses stay on the interface itself, with its own MAC"
 _NO_FILTER = "packets to the virtual addresses are accepted as on any interface"
 _NO_MAIL = "no mail is sent"
+_NO_HMAC = "adverts carry no HMAC, and whoever demands one takes this machine for absent"
+_UINT32 = values.number(0, 4294967295)
+_SECONDS = values.number(0, 4294)
 
-_LATER_LINES = block(unchecked=True)
+AUTHENTICATION = block(of("VrrpInstance", [
+    works("auth_type", values.choice("PASS", "AH"), "none", "a password in clear text, or IPsec AH (version 2 only)",
+          words=words(
+              works("PASS", NOTHING, "", "eight octets in clear text (RFC 2338)", fields=("VrrpInstance.auth_type",)),
+              later("AH", NOTHING, "", "HMAC-MD5-96 in an IPsec authentication header",
+                    "a peer that has it drops our adverts, and is master too", fields=("VrrpInstance.auth_type",)),
+          )),
+    works("auth_pass", values.text("a password of at most 8 characters"), "none",
+          "the password; of a longer one the first 8 octets count"),
+]))  # fmt: skip
+_HMAC = block(not_yet(_NO_HMAC, [
+    works("key", values.rest("ID and a secret as text, hex:DIGITS or file:PATH"), "",
+          "a secret of 32 to 64 octets, by its number 1–255; required", fields=("AuthHmac.keys",)),
+    works("active_key", values.number(1, 255), "the first key", "the key that adverts are signed with",
+          fields=("AuthHmac.active_key",)),
+    works("time_window", values.seconds(1, 300), "3 adverts, at least 5", "seconds that clocks may differ",
+          fields=("AuthHmac.time_window",)),
+    works("anti_replay", values.choice("time", "monotonic"), "time", "how adverts that were recorded are known",
+          fields=("AuthHmac.anti_replay",)),
+    works("mode", values.choice("enforce", "permissive", "receive-only"), "enforce",
+          "what becomes of adverts without HMAC; receive-only sends none", fields=("AuthHmac.mode",)),
+]))  # fmt: skip
+ADDRESS_LINES = block(entry=addresses.address_line(), words=ADDRESS_WORDS)
+ROUTE_LINES = block(unchecked=True, words=ROUTE_WORDS)
+RULE_LINES = block(unchecked=True, words=RULE_WORDS)
+_NO_TTL = "any TTL is taken"
+PEERS = block(entry=addresses.peer_line(), words=words(*of("UnicastPeer", [
+    works("(address)", addresses.address(), "", "the peer", fields=("UnicastPeer.address",)),
+    later("min_ttl", values.number(0, 255), "0", "lowest TTL of its adverts", _NO_TTL),
+    later("max_ttl", values.number(0, 255), "255", "highest TTL of its adverts", _NO_TTL),
+])))  # fmt: skip
 
-AUTHENTICATION = block(
-    [
-        works(
-            "auth_type",
-            values.choice("PASS", "AH"),
-            "none",
-            "simple password or IPsec AH (VRRP version 2 only)",
-        ),
-        works("auth_pass", values.text("a password of at most 8 characters"), "none", "the password"),
-    ]
-)
-_HMAC = block(
-    [
-        later(
-            name,
-            values.rest("words"),
-            "",
-            "RFC-less authentication of keepalived 2.4",
-            "adverts carry no HMAC",
-        )
-        for name in ("key", "active_key", "time_window", "anti_replay", "mode")
-    ]
-)
-ADDRESS_LINES = block(entry=addresses.address_line())
-PEERS = block(entry=addresses.peer_line())
+
+def _notify(name: str, meaning: str, **more: object) -> Keyword:
+    return later(name, values.SCRIPT, "none", meaning, _NO_SCRIPT, **more)
+
 
 _NOTIFY = [
-    later(name, values.SCRIPT, "none", meaning, _NO_SCRIPT)
-    for name, meaning in (
-        ("notify_backup", "run on becoming backup"),
-        ("notify_master", "run on becoming master"),
-        ("notify_fault", "run on a fault"),
-        ("notify_stop", "run at the end"),
-        ("notify", "run on every change, with type, name, state and priority"),
-    )
+    _notify("notify_backup", "run on becoming backup"),
+    _notify("notify_master", "run on becoming master"),
+    _notify("notify_fault", "run on a fault"),
+    _notify("notify_stop", "run when lbd ends"),
+    _notify("notify", "run on every change, with INSTANCE or GROUP, name, state and priority appended"),
 ]
 
 _IDENTITY = [
-    works("state", values.choice("MASTER", "BACKUP"), "BACKUP", "the state to begin with"),
+    works("state", values.choice("MASTER", "BACKUP"), "BACKUP; MASTER at priority 255", "the state to begin with"),
     works("interface", values.INTERFACE, "", "where adverts are sent and received; required"),
     works("virtual_router_id", values.number(1, 255), "", "VRID (RFC 9568 section 5.2.3); required"),
     works("version", values.choice("2", "3"), "vrrp_version", "VRRP version; IPv6 instances are always 3"),
-    works("priority", values.number(1, 255), "100", "255 is the owner of the addresses"),
+    works("priority", values.number(1, 255), "100; 255 with state MASTER", "255 is the owner of the addresses"),
     works("advert_int", values.seconds(0.01, 255), "1", "time between adverts; whole seconds in version 2"),
-    works_block("virtual_ipaddress", NOTHING, ADDRESS_LINES, "addresses that a master holds, at most 255"),
-    works_block(
-        "virtual_ipaddress_excluded", NOTHING, ADDRESS_LINES, "more addresses, not in adverts; any family"
-    ),
-    works_block("authentication", NOTHING, AUTHENTICATION, "authentication of adverts, version 2"),
+    works_block("virtual_ipaddress", NOTHING, ADDRESS_LINES, "addresses that a master holds, at most 255 in adverts"),
+    works_block("virtual_ipaddress_excluded", NOTHING, ADDRESS_LINES, "more addresses, not in adverts; any family"),
+    works_block("authentication", NOTHING, AUTHENTICATION, "authentication of adverts, version 2",
+                fields=("VrrpInstance.auth_type",)),
     works("mcast_src_ip", addresses.address(), "the interface's", "source address of adverts"),
     works("unicast_src_ip", addresses.address(), "the interface's", "source address of unicast adverts"),
     works_block("unicast_peer", NOTHING, PEERS, "send adverts to these instead of the multicast group"),
-    works_flag("native_ipv6", "the instance is of family IPv6"),
-]
+    works_flag("native_ipv6", "the instance is of family IPv6", fields=("VrrpInstance.is_ipv6",)),
+]  # fmt: skip
 
 _PREEMPTION = [
     works_flag("nopreempt", "a backup of higher priority leaves a running master alone"),
-    works_flag("preempt", "the opposite of nopreempt, and the default"),
-    works("preempt_delay", values.seconds(0, 1000), "0", "wait before taking over from lower priority"),
+    works_flag("preempt", "the opposite of nopreempt, and the default", fields=("VrrpInstance.nopreempt",)),
+    works(
+        "preempt_delay",
+        values.seconds(0, 1000),
+        "0",
+        "seconds to wait before taking over from lower priority",
+    ),
     works("down_timer_adverts", values.number(1, 100), "3", "missed adverts until the master counts as down"),
 ]
 
 _GARP = [
-    works("garp_master_delay", values.number(0, 4294), "5", "seconds to the second burst of gratuitous ARP"),
-    works("garp_master_repeat", values.number(0, 4294967295), "5", "messages in a burst"),
-    works("garp_master_refresh", values.number(0, 4294), "0", "seconds between refreshes; 0 is none"),
-    works("garp_master_refresh_repeat", values.number(0, 4294967295), "1", "messages in a refresh"),
     works(
-        "garp_lower_prio_delay", values.number(0, 4294), "garp_master_delay", "as above, after a lower advert"
+        "garp_master_delay",
+        _SECONDS,
+        "vrrp_garp_master_delay",
+        "seconds to the second burst of gratuitous ARP",
     ),
-    works("garp_lower_prio_repeat", values.number(0, 4294967295), "garp_master_repeat", "as above"),
+    works("garp_master_repeat", _UINT32, "vrrp_garp_master_repeat", "messages for an address in a burst"),
+    works(
+        "garp_master_refresh", _SECONDS, "vrrp_garp_master_refresh", "seconds between refreshes; 0 is none"
+    ),
+    works("garp_master_refresh_repeat", _UINT32, "vrrp_garp_master_refresh_repeat", "messages in a refresh"),
+    works(
+        "garp_lower_prio_delay", _SECONDS, "garp_master_delay", "as garp_master_delay, after a lower advert"
+    ),
+    works(
+        "garp_lower_prio_repeat", _UINT32, "garp_master_repeat", "as garp_master_repeat, after a lower advert"
+    ),
 ]
 
 _BEHAVIOUR = [
     works_bool("lower_prio_no_advert", "off", "a master does not answer lower adverts"),
     works_bool("higher_prio_send_advert", "off", "a master sends one more advert before it yields"),
-    works_bool("v3_checksum_as_v2", "off", "version 3 checksums without pseudo header", since="2.3"),
+    works_bool(
+        "v3_checksum_as_v2", "off", "version 3 checksums without pseudo header (RFC 9568)", since="2.2.8"
+    ),
     works_flag("dont_track_primary", "ignore the state of the instance's own interface"),
     *TRACKERS,
 ]
 
-_LATER = [
-    later("use_vmac", values.rest("words", optional=True), "off", "a virtual MAC (RFC 9568 7.3)", _NO_VMAC),
+_VMAC = [
+    later("use_vmac", values.rest("[[name] IFNAME] [MAC] [netlink_notify_msg] [group GROUP]", optional=True), "off",
+          "addresses on an interface with a virtual MAC (RFC 9568 section 7.3)", _NO_VMAC),
     later_flag("use_vmac_addr", "virtual MACs for addresses on other interfaces", _NO_VMAC),
     later_flag("vmac_xmit_base", "adverts leave from the base interface", _NO_VMAC),
-    later("use_ipvlan", values.rest("words", optional=True), "off", "an ipvlan interface", _NO_VMAC),
-    later_flag("unicast_fault_no_peer", "without peers: fault", "without peers adverts are multicast"),
-    later_flag("check_unicast_src", "take adverts from the peers only", "adverts of any source are taken"),
-    later(
-        "old_unicast_checksum", values.choice("never", optional=True), "auto",
-        "checksums of very old peers", "adverts with such checksums are dropped",
-    ),
-    later("vrf", values.INTERFACE, "none", "the VRF to run in", "adverts leave by the main table"),
-    later_flag("track_src_ip", "fault while the source address is missing", _NO_TRACKING),
-    later("mcast_dst_ip", addresses.address(), "224.0.0.18", "the multicast group", "the standard group is used"),
-    later("unicast_ttl", values.number(0, 255), "255", "TTL of unicast adverts", "255 is used"),
-    works_flag("no_virtual_ipaddress", "no addresses is no mistake", since="2.3"),
-    later_flag("promote_secondaries", "set the sysctl of this name", "set the sysctl yourself"),
-    later_flag("linkbeat_use_polling", "poll the link", "the kernel reports the link",
-               deprecated="linkbeat_interfaces"),
-    later("virtual_routes", NOTHING, "none", "routes of a master", "the routes are not set", block=_LATER_LINES),
-    later("virtual_rules", NOTHING, "none", "rules of a master", "the rules are not set", block=_LATER_LINES),
-    works_flag("accept", "take packets to the addresses, the default"),
-    later_flag("no_accept", "drop packets to the addresses", _NO_FILTER),
-    works_bool("skip_check_adv_addr", "off", "compare the addresses of adverts less often"),
-    later_bool("strict_mode", "off", "refuse what RFC 9568 does not know", "the instance runs as written"),
-    works("debug", values.number(0, 4), "0", "without effect, as in keepalived"),
-    later("notify_master_rx_lower_pri", values.SCRIPT, "none", "run on a lower advert", _NO_SCRIPT),
-    later("notify_deleted", values.rest("a command", optional=True), "off", "run on removal", _NO_SCRIPT),
-    *_NOTIFY,
-    later_bool("smtp_alert", "off", "mail on changes", _NO_MAIL),
-    later_bool("notify_priority_changes", "off", "tell of priority changes", _NO_SCRIPT),
-    later(
-        "lvs_sync_daemon_interface", values.INTERFACE, "none", "connection sync",
-        "connections do not survive a failover", deprecated="lvs_sync_daemon in global_defs",
-    ),
-    later("timer_expired_backup", values.number(1, 254, optional=True), "off", "wait after a stall",
-          "a stalled backup takes over at once", since="2.3"),
-    later("thread_timer_expired", values.number(1, 254, optional=True), "off", "timer_expired_backup",
-          "a stalled backup takes over at once", since="2.3"),
-    later("garp_extra_if", values.rest("[all] SECONDS"), "off", "repeat on the base interface", _NO_VMAC,
-          missing=_REPORTED),
+    later("use_ipvlan", values.rest("[[name] IFNAME] [ADDRESS] [bridge|private|vepa] [group GROUP]", optional=True),
+          "off", "addresses on an ipvlan interface", _NO_VMAC),
+    later("garp_extra_if", values.rest("[all] SECONDS"), "vrrp_garp_extra_if",
+          "seconds between messages on the base interface of a virtual MAC", _NO_VMAC, missing=_REPORTED),
     later("vmac_garp_intvl", values.rest("[all] SECONDS"), "off", "garp_extra_if", _NO_VMAC,
-          missing=_REPORTED, deprecated="garp_extra_if"),
-    later_bool("owner_ignore_adverts", "off", "an owner drops adverts", "an owner reads them", since="2.3"),
-    later("kernel_rx_buf_size", values.number(0, 4294967295), "kernel's", "receive buffer",
-          "the kernel's default is used", missing=_REPORTED),
-    later("auth_hmac", NOTHING, "none", "HMAC of adverts", "adverts carry no HMAC", block=_HMAC, since="2.4"),
-    later("dpdk_interface", values.INTERFACE, "none", "the DPDK port behind interface",
-          "addresses stay on interface", source="DPVS"),
+          missing=_REPORTED, deprecated="garp_extra_if", fields=("VrrpInstance.garp_extra_if",)),
 ]  # fmt: skip
 
-VRRP_INSTANCE = block([*_IDENTITY, *_PREEMPTION, *_GARP, *_BEHAVIOUR, *_LATER])
+_LATER = [
+    *_VMAC,
+    later_flag("unicast_fault_no_peer", "a fault where unicast_peer is empty", "without peers adverts are multicast"),
+    later_flag("check_unicast_src", "take unicast adverts of the peers only", "adverts of any source are taken"),
+    later("old_unicast_checksum", values.choice("never", optional=True), "by the first advert",
+          "peers older than keepalived 1.3 sum otherwise", "adverts with such checksums are dropped"),
+    later("vrf", values.INTERFACE, "none", "the VRF to send and receive in", "adverts leave by the main table"),
+    later_flag("track_src_ip", "a fault while the source address is missing", _NO_TRACKING),
+    later("mcast_dst_ip", addresses.address(), "vrrp_mcast_group4 or 6", "the multicast group",
+          "the standard group is used: whoever listens on the other hears nothing"),
+    later("unicast_ttl", values.number(0, 255), "255", "TTL of unicast adverts", "255 is used"),
+    works_flag("no_virtual_ipaddress", "no addresses is no mistake", since="2.2.8", fields=("confparser",)),
+    later_flag("promote_secondaries", "set the sysctl of this name on the interface",
+               "removing the first address of a subnet removes the others too"),
+    inert("linkbeat_use_polling", NOTHING, "off", "poll the link", "the kernel reports the link",
+          deprecated="linkbeat_interfaces"),
+    later("virtual_routes", NOTHING, "none", "routes of a master", "the routes are not set", block=ROUTE_LINES),
+    later("virtual_rules", NOTHING, "none", "routing rules of a master", "the rules are not set", block=RULE_LINES),
+    later_flag("accept", "take packets to the addresses, which is the default without strict_mode", _NO_FILTER),
+    later_flag("no_accept", "drop packets to the addresses unless owner", _NO_FILTER,
+               fields=("VrrpInstance.accept",)),
+    later_bool("skip_check_adv_addr", "off", "compare the addresses of an advert when its source changes only",
+               "every advert is compared"),
+    later_bool("strict_mode", "vrrp_strict", "refuse what the RFC does not know", "the instance runs as written"),
+    inert("debug", values.number(0, 4), "0", "level of debugging", "it has none in keepalived either"),
+    later("timer_expired_backup", values.number(1, 254, optional=True), "off; bare 254",
+          "after a stall wait as if a backup of this priority deserved to go first",
+          "a stalled backup takes over at once", since="2.2.8"),
+    later("thread_timer_expired", values.number(1, 254, optional=True), "off", "timer_expired_backup",
+          "a stalled backup takes over at once", since="2.3.2", fields=("VrrpInstance.timer_expired_backup",)),
+    later_bool("owner_ignore_adverts", "off", "an owner drops adverts unread", "an owner reads them", since="2.3.3"),
+    later("kernel_rx_buf_size", _UINT32, "vrrp_rx_bufs_policy", "octets of receive buffer",
+          "the kernel's default is used", missing=_REPORTED),
+    later("auth_hmac", NOTHING, "none", "HMAC of adverts (keepalived's extension)", _NO_HMAC, block=_HMAC,
+          since="2.4.0"),
+    later("dpdk_interface", values.INTERFACE, "none", "the DPDK port behind interface, which gets the addresses",
+          "addresses stay on interface", source="DPVS"),
+    inert("lvs_sync_daemon_interface", values.INTERFACE, "none", "connection synchronisation by this instance",
+          "connections do not survive a failover", deprecated="lvs_sync_daemon in global_defs"),
+]  # fmt: skip
 
-VRRP_SYNC_GROUP = block(
-    [
-        works_block(
-            "group", NOTHING, block(entry=values.text("an instance"), entries_per_line=True), "the members; required"
-        ),
-        *TRACKERS,
-        *_NOTIFY,
-        later_bool("smtp_alert", "off", "mail on changes", _NO_MAIL),
-        later_flag("global_tracking", "sync_group_tracking_weight", _NO_TRACKING,
-                   deprecated="track_interface, track_script or track_file in the group"),
-        later_flag("sync_group_tracking_weight", "weights may differ in a group", _NO_TRACKING),
-        later_bool("notify_priority_changes", "off", "tell of priority changes", _NO_SCRIPT),
-    ]
-)  # fmt: skip
+_TELL = [
+    *_NOTIFY,
+    _notify("notify_master_rx_lower_pri", "run when a master hears lower priority"),
+    later("notify_deleted", values.rest("a command", optional=True), "off; bare tells DELETED instead of FAULT",
+          "run when a reload removes the instance", _NO_SCRIPT),
+    later_bool("smtp_alert", "smtp_alert_vrrp", "mail on changes", _NO_MAIL),
+    later_bool("notify_priority_changes", "vrrp_notify_priority_changes", "tell FIFOs of priority changes",
+               "nothing is told of them"),
+]  # fmt: skip
+
+VRRP_INSTANCE = block(of("VrrpInstance", [*_IDENTITY, *_PREEMPTION, *_GARP, *_BEHAVIOUR, *_LATER, *_TELL]))
+
+_GROUP = block(entry=values.text("an instance"), entries_per_line=True)
+
+VRRP_SYNC_GROUP = block(of("VrrpSyncGroup", [
+    works_block("group", NOTHING, _GROUP, "the members; required", fields=("VrrpSyncGroup.members",)),
+    *TRACKERS,
+    *_NOTIFY,
+    later_bool("smtp_alert", "smtp_alert_vrrp", "mail on changes", _NO_MAIL),
+    later_flag("global_tracking", "sync_group_tracking_weight", _NO_TRACKING,
+               deprecated="track_interface, track_script or track_file in the group",
+               fields=("VrrpSyncGroup.sync_group_tracking_weight",)),
+    later_flag("sync_group_tracking_weight", "trackers of members may have weights", _NO_TRACKING),
+    later_bool("notify_priority_changes", "vrrp_notify_priority_changes", "tell FIFOs of priority changes",
+               "nothing is told of them"),
+]))  # fmt: skip

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows: what global_defs says of the processes themselves."""
+
+from __future__ import annotations
+
+from lbd.confparser import values
+from lbd.confparser.schema.row import Keyword, Missing, later, later_bool, later_flag
+
+_REPORTED = Missing.REPORTED
+_NO_TITLE = "processes keep their names"
+_NO_PRIORITY = "processes run with the priority they were started with"
+_NAME = values.text("a name")
+_UINT32 = values.number(0, 4294967295)
+_NICE = values.number(-20, 19)
+_CPUS = values.rest("CPUs by number")
+
+
+def _process(name: str, what: str) -> list[Keyword]:
+    """What keepalived lets set for each of its processes. ``rlimit_rtime`` is an old name."""
+    why = f"{what} {_NO_PRIORITY.removeprefix('processes ')}".replace(" run ", " runs ").replace(
+        "they were", "it was"
+    )
+    limit = f"{name}_rlimit_rttime"
+    return [
+        later(f"{name}_priority", _NICE, "0", f"nice value of {what}", why, missing=_REPORTED),
+        later_flag(f"{name}_no_swap", f"lock the memory of {what}", f"{what} may be swapped out"),
+        later(f"{name}_rt_priority", values.number(1, 99), "off", f"real-time priority of {what}", why,
+              missing=_REPORTED),
+        later(f"{name}_cpu_affinity", _CPUS, "all", f"CPUs that {what} may run on", "it runs on any CPU",
+              missing=_REPORTED),
+        later(limit, _UINT32, "10000", f"microseconds that {what} may run at real-time priority without a pause",
+              "there is no limit"),
+        later(f"{name}_rlimit_rtime", _UINT32, "10000", limit, "there is no limit", deprecated=limit,
+              fields=(f"GlobalDefs.{limit}",)),
+    ]  # fmt: skip
+
+
+PROCESSES = [
+    later_flag("process_names", "processes have names of their own", _NO_TITLE),
+    later("process_name", _NAME, "keepalived", "name of the parent process", _NO_TITLE),
+    later("vrrp_process_name", _NAME, "keepalived_vrrp", "name of the VRRP process", _NO_TITLE),
+    later("checker_process_name", _NAME, "keepalived_ipvs", "name of the process of checks", _NO_TITLE),
+    later("bfd_process_name", _NAME, "keepalived_bfd", "name of the BFD process", _NO_TITLE),
+    later("lvs_process_name", _NAME, "keepalived", "checker_process_name", _NO_TITLE,
+          deprecated="checker_process_name", fields=("GlobalDefs.checker_process_name",)),
+    *_process("vrrp", "the VRRP process"),
+    *_process("checker", "the process of checks"),
+    *_process("bfd", "the BFD process"),
+    later("max_auto_priority", values.number(-1, 99, optional=True), "0",
+          "highest real-time priority that a process takes that was woken late", _NO_PRIORITY),
+    later("min_auto_priority_delay", values.number(1, 10000000), "1000000",
+          "microseconds from one such step to the next", _NO_PRIORITY, missing=_REPORTED),
+    later("umask", values.rest("a number or IRUSR|IWGRP|…"), "0", "permissions that new files do not get",
+          "files are for the owner only"),
+    later("random_seed", _UINT32, "the time", "seed of ${_RANDOM}", "it is the time"),
+    later_bool("data_use_instance", "off", "names of dump files hold that of the instance", "use lbctl status"),
+]  # fmt: skip
