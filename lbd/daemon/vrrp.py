@@ -77,15 +77,9 @@ class VrrpRole:
     def _take(self, config: Config) -> None:
         """Which instances carry addresses of virtual servers: without a dataplane those lead nowhere."""
         balanced = {a.address for vs in config.virtual_servers for a in vs.addresses}
-        self._kernel.virtual = {
-            v.address
-            for i in config.vrrp_instances
-            for v in (*i.virtual_ipaddress, *i.virtual_ipaddress_excluded)
-        }
+        self._kernel.virtual = {v.address for i in config.vrrp_instances for v in i.virtual_addresses}
         self._dependent = frozenset(
-            i.name
-            for i in config.vrrp_instances
-            if any(v.address in balanced for v in (*i.virtual_ipaddress, *i.virtual_ipaddress_excluded))
+            i.name for i in config.vrrp_instances if any(v.address in balanced for v in i.virtual_addresses)
         )
 
     def _network_changed(self) -> None:

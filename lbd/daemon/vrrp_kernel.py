@@ -7,7 +7,7 @@ import logging
 
 from lbd.kernel.addresses import AddressError, Addresses
 from lbd.kernel.mirror import Mirror
-from lbd.model import VirtualAddress
+from lbd.model import VirtualAddress, VrrpInstance
 from lbd.vrrp.io.ports import LinkState
 
 log = logging.getLogger("lbd.vrrp")
@@ -19,6 +19,8 @@ class KernelFace:
     def __init__(self, mirror: Mirror) -> None:
         self._mirror = mirror
         self._addresses = Addresses()
+        self._held: dict[str, VrrpInstance] = {}
+        """What was put there last, by name."""
         self.virtual: set[str] = set()
         """Addresses that are VRRP's: never a source of adverts."""
 
@@ -42,7 +44,20 @@ class KernelFace:
         link = self._mirror.by_name(address.dev)
         return link is not None and (link.ifindex, address.address) in self._mirror.addresses
 
-    async def add(self, address: VirtualAddress) -> None:
+    async def settle(self, conf: VrrpInstance, hold: bool) -> None:
+        before = self._held.pop(conf.name, None)
+        if hold:
+            self._held[conf.name] = conf
+        wanted = conf.virtual_addresses if hold else ()
+        # a predecessor may have left what is not in ``_held``
+        there = (before or conf).virtual_addresses
+        for address in there:
+            if address not in wanted:
+                await self._remove(address)
+        for address in wanted:
+            await self._add(address)
+
+    async def _add(self, address: VirtualAddress) -> None:
         try:
             await self._addresses.add(
                 address.address,
@@ -58,7 +73,7 @@ class KernelFace:
         except AddressError as error:
             log.error("%s", error)
 
-    async def remove(self, address: VirtualAddress) -> None:
+    async def _remove(self, address: VirtualAddress) -> None:
         try:
             await self._addresses.remove(address.address, address.prefix, address.dev)
         except AddressError as error:

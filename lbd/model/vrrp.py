@@ -166,6 +166,15 @@ class VrrpInstance(msgspec.Struct, frozen=True, kw_only=True):
     notify: Notify = Notify()
 
     @property
+    def virtual_addresses(self) -> tuple[VirtualAddress, ...]:
+        """All that a master holds, in adverts or not."""
+        return (*self.virtual_ipaddress, *self.virtual_ipaddress_excluded)
+
+    @property
+    def is_unicast(self) -> bool:
+        return bool(self.unicast_peer) or self.unicast_fault_no_peer
+
+    @property
     def is_ipv6(self) -> bool:
         """The family of its adverts."""
         known = (

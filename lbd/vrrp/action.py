@@ -10,29 +10,38 @@ class SendAdvert(msgspec.Struct, frozen=True):
     priority: int
 
 
-class AddAddresses(msgspec.Struct, frozen=True):
-    """All virtual addresses, excluded ones too."""
+class Settle(msgspec.Struct, frozen=True):
+    """The kernel is to have what the instance's state says: all that is virtual in MASTER, nothing of it else."""
 
-
-class RemoveAddresses(msgspec.Struct, frozen=True):
-    pass
+    hold: bool
 
 
 class SendGarp(msgspec.Struct, frozen=True):
     """Gratuitous ARP and unsolicited NA for every address, so many times."""
 
     repeat: int
+    extra: bool = False
+    """Only on the interfaces that garp_extra_if means, once for each."""
 
 
 class Log(msgspec.Struct, frozen=True):
     text: str
     warning: bool = False
+    limit: str = ""
+    """What others can make us say by sending: of the same word at most one line a second."""
 
 
-class Entered(msgspec.Struct, frozen=True):
-    """A state was entered; for notifies and for the status."""
+class Notify(msgspec.Struct, frozen=True):
+    """What scripts, FIFOs and mail are told, in keepalived's words, after what it tells of has been done.
 
-    state: str
+    kind: ``INSTANCE`` or ``GROUP``. event: a state (``MASTER`` ``BACKUP`` ``FAULT`` ``STOP`` ``DELETED``), or
+    ``MASTER_RX_LOWER_PRI``, ``MASTER_PRIORITY``, ``BACKUP_PRIORITY``. priority: the effective one, 0 for a group.
+    """
+
+    kind: str
+    name: str
+    event: str
+    priority: int
 
 
-Action = SendAdvert | AddAddresses | RemoveAddresses | SendGarp | Log | Entered
+Action = SendAdvert | Settle | SendGarp | Log | Notify

@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One VRRP instance: the machine of RFC 5798 section 6.4, with what keepalived adds. No socket, no clock, no task.
-
-    INIT ──start──> BACKUP ──down timer──> MASTER
-      FAULT <──link down, yield──  any  ──cause gone──> BACKUP
-    MASTER ──advert of higher priority──> BACKUP
+"""One VRRP instance: the table of ``state.py`` with what each transition does. No socket, no clock, no task.
 
 Every method takes ``now`` (seconds of a monotonic clock) and returns what is to be done, in order. ``next_deadline``
-says when to call ``tick`` at the latest.
+says when to call ``tick`` at the latest. What adverts mean is in ``election.py``, what trackers mean in
+``standing.py``, and what the members of a sync group mean to each other in ``group.py``.
 """
 
 from __future__ import annotations
 
-from lbd.model import VrrpInstance, VrrpState
-from lbd.model.net import Address, packed
-from lbd.vrrp.action import Action, AddAddresses, Entered, Log, RemoveAddresses, SendAdvert, SendGarp
-from lbd.vrrp.packet import Advert
+from collections.abc import Callable
 
-OWNER = 255
+from lbd.model import VrrpInstance, VrrpState
+from lbd.model.net import Address
+from lbd.vrrp import election, entering, expiry, timers
+from lbd.vrrp.action import Action, Log, Notify, SendAdvert, SendGarp, Settle
+from lbd.vrrp.advert import Advert
+from lbd.vrrp.packet import Security
+from lbd.vrrp.snapshot import InstanceState
+from lbd.vrrp.standing import OWNER, Standing
+from lbd.vrrp.state import TRANSITIONS, Event
+from lbd.vrrp.timers import Timer, Timers
 
 
 class Instance:
@@ -24,235 +27,216 @@ class Instance:
         self.conf = conf
         self.state = VrrpState.INIT
         self.since = 0.0
-        self.faults: set[str] = set()
-        """Causes, in words; FAULT while there is any."""
+        self.standing = Standing()
+        self.security = Security()
         self.source: Address = "0.0.0.0"
+        self.timers: Timers = {}
+        self.master: Address | None = None
+        """Who was heard last."""
         self.master_adver_int = conf.advert_int
         self.became_master = self.released_master = 0
-        self._down_at: float | None = None
-        self._advert_at: float | None = None
-        self._garp_at: float | None = None
-        self._garp_repeat = 0
-        self._refresh_at: float | None = None
-        self._preempt_at: float | None = None
+        self.wants_master = False
+        """Its own timer has run out, whatever the group says."""
+        self.conceded = False
+        """An owner that takes part as 254, because another claims to be the owner, too (RFC errata 8298)."""
+        self.rogue_adverts, self.rogue_adver_int = 0, 0.0
+        self.preempt_at: float | None = None
+        self.advert_sent_at: float | None = None
+        self.may_lead: Callable[[], bool] = lambda: True
+        """Asked before it becomes MASTER by itself."""
 
-    # --- timers (RFC 5798 section 6.1; v2 counts the skew on a base of one second, RFC 3768 section 6.1)
+    # --- what it is
+
+    @property
+    def priority(self) -> int:
+        return OWNER - 1 if self.conceded else self.standing.priority(self.conf.priority)
 
     def skew(self) -> float:
-        share = (256 - self.conf.priority) / 256
-        return share if self.conf.version == 2 else share * self.master_adver_int
+        # an owner that conceded keeps its skew: it comes back as fast as it went
+        priority = OWNER if self.conceded else self.priority
+        return timers.skew(self.conf, priority, self.master_adver_int)
 
     def master_down_interval(self) -> float:
         return self.conf.down_timer_adverts * self.master_adver_int + self.skew()
 
     def next_deadline(self) -> float | None:
-        timers = (self._down_at, self._advert_at, self._garp_at, self._refresh_at)
-        return min((t for t in timers if t is not None), default=None)
+        return min(self.timers.values(), default=None)
 
     # --- events
 
-    def start(self, now: float) -> list[Action]:
-        """From INIT. An owner that is to be MASTER is it at once; another one after one interval and skew."""
-        if self.faults:
-            return [RemoveAddresses(), *self._enter_fault(now)]
-        if self.conf.priority == OWNER and self.conf.state is VrrpState.MASTER:
-            return self.become_master(now)
-        wait = self.master_down_interval()
-        if self.conf.state is VrrpState.MASTER:
-            wait = self.conf.advert_int + self.skew()
-        self._enter(VrrpState.BACKUP, now)
-        self._down_at = now + wait
-        # what a predecessor left on the interface goes: a BACKUP has no virtual address
-        return [Log(self._said("Entering BACKUP STATE (init)")), RemoveAddresses(), Entered("BACKUP")]
-
-    def resume(self, now: float) -> list[Action]:
-        """From INIT to MASTER without a transition: the addresses are still ours, a predecessor of us died."""
-        self._enter(VrrpState.MASTER, now)
-        self._advert_at = now + self.conf.advert_int
-        self._schedule_garp(now)
-        return [
-            Log(self._said("Resuming MASTER STATE")),
-            SendAdvert(self.conf.priority),
-            AddAddresses(),
-            SendGarp(self.conf.garp_master_repeat),
-            Entered("MASTER"),
-        ]
-
-    def receive(self, advert: Advert, source: Address, now: float) -> list[Action]:
-        if self.state is VrrpState.BACKUP:
-            return self._receive_as_backup(advert, now)
-        if self.state is VrrpState.MASTER:
-            return self._receive_as_master(advert, source, now)
-        return []
-
-    def tick(self, now: float) -> list[Action]:
-        if self.state is VrrpState.BACKUP and _due(self._down_at, now):
-            return [Log(self._said("Receive advertisement timeout")), *self.become_master(now)]
-        if self.state is not VrrpState.MASTER:
+    def start(self, now: float, begins: float | None = None, *, lead: bool = True) -> list[Action]:
+        """From INIT. begins: when time begins to count (vrrp_startup_delay). lead: an owner may be MASTER at once."""
+        if self.standing.faults:
+            return self.move(Event.FAULT, now)
+        if self.standing.awaited:
             return []
-        actions: list[Action] = []
-        if self._advert_at is not None and _due(self._advert_at, now):
-            actions.append(SendAdvert(self.conf.priority))
-            # kept in step, but what was missed is not made up for
-            self._advert_at = max(self._advert_at + self.conf.advert_int, now)
-        if _due(self._garp_at, now):
-            actions.append(SendGarp(self._garp_repeat))
-            self._garp_at = None
-        if _due(self._refresh_at, now):
-            actions.append(SendGarp(self.conf.garp_master_refresh_repeat))
-            self._refresh_at = now + self.conf.garp_master_refresh
+        begins = now if begins is None else max(now, begins)
+        owner = self.conf.priority == OWNER and self.conf.state is VrrpState.MASTER and lead
+        if owner and begins <= now:
+            return self.move(Event.START_OWNER, now)
+        actions = self.move(Event.START, now)
+        wait = self.master_down_interval()
+        if owner:
+            wait = 0.0
+        elif self.conf.state is VrrpState.MASTER:
+            # one interval, in which another master would be heard
+            wait = self.conf.advert_int + timers.skew(self.conf, OWNER, self.conf.advert_int)
+        self.timers[Timer.DOWN] = begins + wait
         return actions
 
-    def fault(self, cause: str, now: float) -> list[Action]:
-        """One more reason not to take part."""
-        self.faults.add(cause)
-        if self.state in (VrrpState.FAULT, VrrpState.INIT, VrrpState.STOP):
-            return []
-        return self._enter_fault(now)
+    def receive(self, advert: Advert, source: Address, now: float) -> list[Action]:
+        heard = {VrrpState.BACKUP: election.as_backup, VrrpState.MASTER: election.as_master}.get(self.state)
+        return heard(self, advert, source, now) if heard else []
 
-    def recover(self, cause: str, now: float) -> list[Action]:
+    def tick(self, now: float) -> list[Action]:
+        """All timers that are due, in their order."""
+        actions: list[Action] = []
+        if expiry.stalled(self, now):
+            return [
+                Log(self.said("We were not scheduled for too long"), True),
+                *self.move(Event.STALLED, now),
+            ]
+        for timer, due in sorted(self.timers.items(), key=lambda pair: pair[1]):
+            if due <= now and self.timers.get(timer) == due:
+                del self.timers[timer]
+                actions += expiry.EXPIRED[timer](self, due, now)
+        return actions
+
+    def fault(self, source: str, now: float) -> list[Action]:
+        """One more reason not to take part."""
+        self.standing.faults.add(source)
+        self.standing.awaited.discard(source)
+        return self.move(Event.FAULT, now)
+
+    def recover(self, source: str, now: float) -> list[Action]:
         """One reason less; with the last one it is BACKUP."""
-        if cause not in self.faults:
+        self.standing.faults.discard(source)
+        self.standing.awaited.discard(source)
+        if self.standing.faults or self.standing.awaited:
             return []
-        self.faults.discard(cause)
-        if self.faults or self.state is not VrrpState.FAULT:
+        return self.move(Event.RECOVERED, now)
+
+    def weigh(self, source: str, weight: int, now: float) -> list[Action]:
+        """What a tracker adds to the priority from now on; 0 for nothing."""
+        before, skew = self.priority, self.skew()
+        self.standing.weights[source] = weight
+        if self.priority == before:
             return []
-        return self.become_backup(now)
+        if Timer.DOWN in self.timers:
+            self.timers[Timer.DOWN] += self.skew() - skew
+        said = Log(self.said(f"Changing effective priority from {before} to {self.priority}"))
+        if self.state not in (VrrpState.MASTER, VrrpState.BACKUP):
+            return [said]
+        return [said, self.notice(f"{self.state.value}_PRIORITY")]
 
     def address_lost(self, now: float) -> list[Action]:
         """Somebody took a virtual address away: give up all and contend again, as keepalived does."""
         if self.state is not VrrpState.MASTER:
             return []
-        return [
-            Log(self._said("A virtual address was removed by somebody else"), warning=True),
-            *self.become_backup(now),
-        ]
+        said = Log(self.said("A virtual address was removed by somebody else"), warning=True)
+        return [said, *self.move(Event.ADDRESS_LOST, now)]
 
     def stop(self, now: float) -> list[Action]:
-        actions: list[Action] = []
+        return self.move(Event.STOP, now)
+
+    def delete(self, now: float) -> list[Action]:
+        """A reload left it out: as ``stop``, but scripts are told another word."""
+        kept = [a for a in self.move(Event.STOP, now) if not isinstance(a, Notify)]
+        return [*kept, self.notice("DELETED")]
+
+    def reconfigure(self, conf: VrrpInstance, now: float) -> list[Action]:
+        """The same virtual router under other settings: no transition, and only what differs is touched."""
+        before, self.conf = self.conf, conf
         if self.state is VrrpState.MASTER:
-            actions += [SendAdvert(0), Log(self._said("sent 0 priority"))]
-            self.released_master += 1
-        self._enter(VrrpState.STOP, now)
-        return [*actions, RemoveAddresses(), Entered("STOP")]
-
-    # --- transitions, by event or because a sync group takes this way
-
-    def become_master(self, now: float) -> list[Action]:
-        self._enter(VrrpState.MASTER, now)
-        self.became_master += 1
-        self.master_adver_int = self.conf.advert_int
-        self._advert_at = now + self.conf.advert_int
-        self._schedule_garp(now)
-        # RFC 5798 section 6.4.2 (370): the advert goes first, so that a peer gives way as early as can be
-        return [
-            Log(self._said("Entering MASTER STATE")),
-            SendAdvert(self.conf.priority),
-            AddAddresses(),
-            SendGarp(self.conf.garp_master_repeat),
-            Entered("MASTER"),
-        ]
-
-    def become_backup(self, now: float) -> list[Action]:
-        self._released()
-        self._enter(VrrpState.BACKUP, now)
-        self._down_at = now + self.master_down_interval()
-        return [Log(self._said("Entering BACKUP STATE")), RemoveAddresses(), Entered("BACKUP")]
-
-    # --- inside
-
-    def _receive_as_backup(self, advert: Advert, now: float) -> list[Action]:
-        if advert.priority == 0:
-            # RFC 5798 section 6.4.2 (430): the master steps down
-            self._down_at = now + self.skew()
-            return []
-        conf = self.conf
-        if advert.priority < conf.priority and not conf.nopreempt and not self._preempt_waits(now):
-            return []
-        if conf.version == 3:
-            self.master_adver_int = advert.advert_int or conf.advert_int
-        self._down_at = now + self.master_down_interval()
+            self.timers[Timer.ADVERT] = now
+            expiry.schedule_garp(self, now)
+            new = set(conf.virtual_addresses) - set(before.virtual_addresses)
+            told: list[Action] = [SendGarp(conf.garp_master_repeat)] if new else []
+            if not new:
+                self.timers.pop(Timer.GARP, None)
+            return [Settle(hold=True), *told]
+        if self.state is VrrpState.BACKUP:
+            self.timers[Timer.DOWN] = now + self.master_down_interval()
         return []
 
-    def _preempt_waits(self, now: float) -> bool:
-        """preempt_delay begins with the first advert of a lower priority."""
-        if not self.conf.preempt_delay:
-            return False
-        if self._preempt_at is None:
-            self._preempt_at = now + self.conf.preempt_delay
-        return now < self._preempt_at
+    # --- transitions
 
-    def _receive_as_master(self, advert: Advert, source: Address, now: float) -> list[Action]:
+    def move(self, event: Event, now: float) -> list[Action]:
+        """As the table says; nothing where it says nothing."""
+        to = TRANSITIONS[self.state].get(event)
+        if to is None:
+            return []
+        actions = entering.leave(self, to)
+        self.state, self.since = to, now
+        self.timers.clear()
+        self.preempt_at, self.rogue_adverts = None, 0
+        self.wants_master = to is VrrpState.MASTER
+        return actions + entering.ENTER[to](self, event, now)
+
+    def announce_again(self, now: float) -> list[Action]:
+        """Somebody lower may have told the link that the addresses are its own (garp_lower_prio_*)."""
         conf = self.conf
-        if advert.priority == 0:
-            self._advert_at = now + conf.advert_int
-            return [SendAdvert(conf.priority)]
-        higher = advert.priority > conf.priority
-        if higher or (advert.priority == conf.priority and packed(source) > packed(self.source)):
-            return self._give_way(advert, source, now)
-        actions: list[Action] = [
-            Log(
-                self._said(
-                    f"Received advert from {source} with lower priority {advert.priority}, ours {conf.priority}, "
-                    "forcing new election"
-                )
-            )
-        ]
-        if not conf.lower_prio_no_advert:
-            self._advert_at = now + conf.advert_int
-            actions.append(SendAdvert(conf.priority))
-        if conf.garp_lower_prio_repeat:
-            actions.append(SendGarp(conf.garp_lower_prio_repeat))
-            self._garp_at, self._garp_repeat = now + conf.garp_lower_prio_delay, conf.garp_lower_prio_repeat
-        return actions
+        if self.state is not VrrpState.MASTER or not conf.garp_lower_prio_repeat:
+            return []
+        if conf.garp_lower_prio_delay:
+            self.timers[Timer.GARP_LOWER] = now + conf.garp_lower_prio_delay
+        return [SendGarp(conf.garp_lower_prio_repeat)]
 
-    def _give_way(self, advert: Advert, source: Address, now: float) -> list[Action]:
-        ours, theirs = self.conf.priority, advert.priority
-        said = f"Master received advert from {source} with higher priority {theirs}, ours {ours}"
-        if ours == theirs:
-            said = f"Master received advert from {source} with same priority {ours} but higher IP address than ours"
-        actions: list[Action] = [Log(self._said(said))]
-        if self.conf.higher_prio_send_advert:
-            actions.append(SendAdvert(ours))
-        if self.conf.version == 3:
-            self.master_adver_int = advert.advert_int or self.conf.advert_int
-        return actions + self.become_backup(now)
+    # --- taking over from a process that died
 
-    def _enter_fault(self, now: float) -> list[Action]:
-        actions: list[Action] = []
-        if self.state is VrrpState.MASTER:
-            # where the link still carries it, the peer need not wait for three adverts
-            actions += [SendAdvert(0), Log(self._said("sent 0 priority"))]
-        self._released()
-        self._enter(VrrpState.FAULT, now)
-        said = (
-            f"Entering FAULT STATE ({'; '.join(sorted(self.faults))})"
-            if self.faults
-            else "Entering FAULT STATE"
+    def snapshot(self, *, ah_sequence: int = 0) -> InstanceState:
+        return InstanceState(
+            name=self.conf.name,
+            state=self.state,
+            since=self.since,
+            faults=tuple(sorted(self.standing.faults)),
+            awaited=tuple(sorted(self.standing.awaited)),
+            weights=dict(self.standing.weights),
+            timers=dict(self.timers),
+            master_adver_int=self.master_adver_int,
+            wants_master=self.wants_master,
+            conceded=self.conceded,
+            preempt_at=self.preempt_at,
+            became_master=self.became_master,
+            released_master=self.released_master,
+            ah_sequence=ah_sequence,
         )
-        return [*actions, Log(self._said(said), warning=True), RemoveAddresses(), Entered("FAULT")]
 
-    def follow_into_fault(self, now: float) -> list[Action]:
-        """A member of the sync group has a fault; this one has none of its own."""
-        return [] if self.state is VrrpState.FAULT else self._enter_fault(now)
+    def restore(self, was: InstanceState, now: float) -> list[Action]:
+        """Go on as a process that died was: no transition, and no script hears of it.
 
-    def _released(self) -> None:
-        self.released_master += self.state is VrrpState.MASTER
+        The state's timers are as they were when it was entered, so adverts and the down timer begin anew: an
+        advert at once, and a whole master-down interval.
+        """
+        self.state, self.since = was.state, was.since
+        self.standing.faults, self.standing.awaited = set(was.faults), set(was.awaited)
+        self.standing.weights = dict(was.weights)
+        self.timers = dict(was.timers)
+        self.master_adver_int, self.wants_master = was.master_adver_int, was.wants_master
+        self.conceded, self.preempt_at = was.conceded, was.preempt_at
+        self.became_master, self.released_master = was.became_master, was.released_master
+        if self.state is VrrpState.BACKUP:
+            self.timers[Timer.DOWN] = now + self.master_down_interval()
+        if self.state is not VrrpState.MASTER:
+            return []
+        expiry.schedule_adverts(self, now)
+        return [
+            SendAdvert(self.priority),
+            Log(self.said("Resuming MASTER STATE")),
+            Settle(hold=True),
+        ]
 
-    def _enter(self, state: VrrpState, now: float) -> None:
-        self.state, self.since = state, now
-        self._down_at = self._advert_at = self._garp_at = self._refresh_at = self._preempt_at = None
+    # --- words
 
-    def _schedule_garp(self, now: float) -> None:
-        conf = self.conf
-        if conf.garp_master_delay:
-            self._garp_at, self._garp_repeat = now + conf.garp_master_delay, conf.garp_master_repeat
-        if conf.garp_master_refresh:
-            self._refresh_at = now + conf.garp_master_refresh
-
-    def _said(self, text: str) -> str:
+    def said(self, text: str) -> str:
         return f"({self.conf.name}) {text}"
 
+    def notice(self, event: str) -> Notify:
+        return Notify("INSTANCE", self.conf.name, event, self.priority)
 
-def _due(timer: float | None, now: float) -> bool:
-    return timer is not None and now >= timer
+    def restore_ownership(self, why: str) -> list[Action]:
+        """An owner that conceded is one again."""
+        if not self.conceded:
+            return []
+        self.conceded = False
+        return [Log(self.said(f"Restoring our priority to {OWNER} since {why}"))]

@@ -8,9 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lbd.model import Authentication, Config, VrrpState, VrrpSyncGroup
-from lbd.vrrp.packet import GROUP4, GROUP6, Refusal, encode
+from lbd.vrrp.advert import Datagram, Refusal
 from lbd.vrrp.routers import Routers
-from tests.machines.wire import VIP6, Wire, instance
+from tests.machines.wire import VIP6, Wire, datagram, instance, ip_header
 
 MASTER, BACKUP, FAULT = VrrpState.MASTER, VrrpState.BACKUP, VrrpState.FAULT
 
@@ -136,9 +136,8 @@ def test_master_that_hears_a_lower_one_tells_the_link_again(wire, kind):
     settle(wire, kind)
     conf = instance(priority=100, **kind)
     v6 = conf.is_ipv6
-    source, group = ("fe80::9", GROUP6) if v6 else ("10.0.0.9", GROUP4)
     sent, told = high.sent, high.garps
-    high.hear(conf, encode(conf, 100, source, group), source, group)
+    high.hear(conf, datagram(conf, 100, "fe80::9" if v6 else "10.0.0.9"))
     assert (high.sent, high.garps) == (sent + 1, told + 5)
     assert high.state() is MASTER
 
@@ -252,29 +251,26 @@ def test_resume_is_no_transition_for_the_peer(wire):
 
 
 REFUSALS = {
-    "short": (lambda p: (p[:7], 255), Refusal.LENGTH),
-    "TTL 254": (lambda p: (p, 254), Refusal.TTL),
-    "version 3": (lambda p: (bytes([0x31]) + p[1:], 255), Refusal.VERSION),
-    "type 2": (lambda p: (bytes([0x22]) + p[1:], 255), Refusal.INVALID_TYPE),
-    "more addresses than bytes": (lambda p: (p[:3] + b"\x09" + p[4:], 255), Refusal.LENGTH),
-    "authentication of type 9": (lambda p: (p[:4] + b"\x09" + p[5:], 255), Refusal.AUTH_INVALID_TYPE),
-    "no authentication": (lambda p: (p[:4] + b"\x00" + p[5:], 255), Refusal.AUTH_TYPE_MISMATCH),
-    "another password": (lambda p: (p[:-8] + b"wrong\0\0\0", 255), Refusal.AUTH_FAILURE),
-    "another interval": (lambda p: (p[:5] + b"\x09" + p[6:], 255), Refusal.ADVERTISEMENT_INTERVAL),
-    "wrong checksum": (lambda p: (p[:6] + b"\x00\x01" + p[8:], 255), Refusal.CHECKSUM),
+    "short": (lambda p: p[:7], 255, Refusal.LENGTH),
+    "TTL 254": (bytes, 254, Refusal.TTL),
+    "version 3": (lambda p: bytes([0x31]) + p[1:-8], 255, Refusal.VERSION),
+    "type 2": (lambda p: bytes([0x22]) + p[1:], 255, Refusal.INVALID_TYPE),
+    "more addresses than bytes": (lambda p: p[:3] + b"\x09" + p[4:], 255, Refusal.LENGTH),
+    "authentication of type 9": (lambda p: p[:4] + b"\x09" + p[5:], 255, Refusal.AUTH_INVALID_TYPE),
+    "no authentication": (lambda p: p[:4] + b"\x00" + p[5:], 255, Refusal.AUTH_TYPE_MISMATCH),
+    "another password": (lambda p: p[:-8] + b"wrong\0\0\0", 255, Refusal.AUTH_FAILURE),
+    "another interval": (lambda p: p[:5] + b"\x09" + p[6:], 255, Refusal.ADVERTISEMENT_INTERVAL),
+    "wrong checksum": (lambda p: p[:6] + b"\x00\x01" + p[8:], 255, Refusal.CHECKSUM),
 }
 
 
 @pytest.mark.parametrize("case", REFUSALS)
 def test_malformed_adverts_change_nothing(wire, case):
-    change, reason = REFUSALS[case]
+    change, ttl, reason = REFUSALS[case]
     conf = instance(priority=100, auth_type=Authentication.PASS, auth_pass=b"secret")
     node = wire.node(conf)
     wire.run(10)
-    pdu, ttl = change(
-        encode(instance(priority=200, auth_type=conf.auth_type, auth_pass=b"secret"), 200, "10.0.0.9", GROUP4)
-    )
-    node.hear(conf, pdu, "10.0.0.9", GROUP4, ttl)
+    node.hear(conf, datagram(conf, 200, "10.0.0.9", ttl=ttl, change=change))
     assert node.routers.refusals["VI_1"] == {reason: 1}
     assert node.state() is MASTER
 
@@ -285,7 +281,9 @@ def test_any_bytes_are_an_advert_or_refused():
     def check(data, version, ttl):
         wire = Wire()
         node = wire.node(instance(version=version, priority=255, state=MASTER))
-        node.hear(node.config.vrrp_instances[0], data, "10.0.0.9", GROUP4, ttl)
+        packet = ip_header(len(data), ttl, "10.0.0.9", "224.0.0.18") + data
+        made = Datagram(data=packet, source="10.0.0.9", destination="224.0.0.18", ttl=ttl)
+        node.hear(node.config.vrrp_instances[0], made)
 
     check()
 

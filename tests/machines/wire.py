@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import partial
 
-from lbd.model import Config, VirtualAddress, VrrpInstance, VrrpState, VrrpSyncGroup
-from lbd.vrrp.action import AddAddresses, Log, RemoveAddresses, SendAdvert, SendGarp
-from lbd.vrrp.packet import GROUP4, GROUP6, RefusedError, encode
+from lbd.model import Authentication, Config, VirtualAddress, VrrpInstance, VrrpState, VrrpSyncGroup
+from lbd.model.net import packed
+from lbd.vrrp.action import Log, Notify, SendAdvert, SendGarp, Settle
+from lbd.vrrp.advert import GROUP4, GROUP6, Datagram, RefusedError
+from lbd.vrrp.instance import Instance
+from lbd.vrrp.packet import Security, encode, seal
 from lbd.vrrp.routers import Actions, Routers
 
 VIP = VirtualAddress(address="10.0.0.100", prefix=24, dev="eth0")
@@ -19,6 +22,30 @@ VIP6 = VirtualAddress(address="fe80::100", prefix=64, dev="eth0")
 def instance(name: str = "VI_1", **more: object) -> VrrpInstance:
     settings = {"interface": "eth0", "virtual_router_id": 51, "virtual_ipaddress": (VIP,)} | more
     return VrrpInstance(name=name, **settings)
+
+
+def datagram(
+    conf: VrrpInstance,
+    priority: int,
+    source: str,
+    destination: str | None = None,
+    *,
+    ttl: int = 255,
+    security: Security | None = None,
+    change: Callable[[bytes], bytes] = bytes,
+) -> Datagram:
+    """An advert as a socket delivers it. change: what becomes of the PDU on the way."""
+    destination = destination or (GROUP6 if ":" in source else GROUP4)
+    pdu = encode(conf, priority, source, destination)
+    data = change(seal(conf, pdu, source, destination, ttl, security or Security()))
+    if ":" not in source and conf.auth_type is not Authentication.AH:
+        data = ip_header(len(data), ttl, source, destination) + data
+    return Datagram(data=data, source=source, destination=destination, ttl=ttl)
+
+
+def ip_header(length: int, ttl: int, source: str, destination: str) -> bytes:
+    head = struct.pack("!BBHHHBBH", 0x45, 0xC0, 20 + length, 1, 0, ttl, 112, 0)
+    return head + packed(source) + packed(destination)
 
 
 class Node:
@@ -33,6 +60,7 @@ class Node:
         self.garps = 0
         self.sent = 0
         self.log: list[str] = []
+        self.told: list[Notify] = []
         self.alive = True
         self.deaf = False
         wire.nodes.append(self)
@@ -55,21 +83,22 @@ class Node:
             match action:
                 case SendAdvert(priority):
                     self.sent += 1
-                    self.wire.carry(self, one.conf, priority)
-                case AddAddresses():
-                    self.held.add(one.conf.name)
-                case RemoveAddresses():
-                    self.held.discard(one.conf.name)
+                    self.wire.carry(self, one, priority)
+                case Settle(hold):
+                    (self.held.add if hold else self.held.discard)(one.conf.name)
+                case Notify():
+                    self.told.append(action)
                 case SendGarp(repeat):
                     self.garps += repeat
                 case Log(text):
                     self.log.append(text)
 
-    def hear(self, conf: VrrpInstance, pdu: bytes, source: str, destination: str, ttl: int = 255) -> None:
-        for own in list(self.routers.instances.values()):
+    def hear(self, conf: VrrpInstance, datagram: Datagram) -> None:
+        """By all its instances of that VRID and family, as a socket would hand it to them."""
+        for name, own in list(self.routers.instances.items()):
             if own.conf.virtual_router_id == conf.virtual_router_id and own.conf.is_ipv6 == conf.is_ipv6:
                 try:
-                    self.apply(self.routers.receive(own.conf, pdu, source, destination, ttl, self.wire.now))
+                    self.apply(self.routers.receive(name, datagram, self.wire.now))
                 except RefusedError as refused:
                     self.log.append(str(refused))
 
@@ -83,31 +112,34 @@ class Wire:
         self.now = 100.0
         self.nodes: list[Node] = []
         self.cut = False
-        self._under_way: deque[Callable[[], None]] = deque()
+        self.carries: Callable[[Node, Node], bool] = lambda sender, receiver: not self.cut
+        """Asked for every copy of a datagram: a wire that loses some of them answers so."""
+        self.under_way: deque[tuple[Node, Node, VrrpInstance, Datagram]] = deque()
         self._delivering = False
 
     def node(self, *instances: VrrpInstance, groups: Iterable[VrrpSyncGroup] = ()) -> Node:
         config = Config(vrrp_instances=instances, vrrp_sync_groups=tuple(groups))
         return Node(self, len(self.nodes) + 1, config)
 
-    def carry(self, sender: Node, conf: VrrpInstance, priority: int) -> None:
-        if self.cut:
-            return
-        source = sender.v6 if conf.is_ipv6 else sender.v4
+    def carry(self, sender: Node, instance: Instance, priority: int) -> None:
+        """To the group, or a copy to every peer."""
+        conf, source = instance.conf, sender.v6 if instance.conf.is_ipv6 else sender.v4
         group = GROUP6 if conf.is_ipv6 else GROUP4
-        pdu = encode(conf, priority, source, group)
-        self._under_way += [
-            partial(node.hear, conf, pdu, source, group)
-            for node in self.nodes
-            if node is not sender and node.alive and not node.deaf
-        ]
+        for destination in [p.address for p in conf.unicast_peer] or [group]:
+            made = datagram(conf, priority, source, destination, security=instance.security)
+            for node in self.nodes:
+                own = node.v6 if conf.is_ipv6 else node.v4
+                if node is not sender and destination in (group, own):
+                    self.under_way.append((sender, node, conf, made))
 
     def deliver(self) -> None:
         if self._delivering:
             return
         self._delivering = True
-        while self._under_way:
-            self._under_way.popleft()()
+        while self.under_way:
+            sender, node, conf, made = self.under_way.popleft()
+            if node.alive and not node.deaf and self.carries(sender, node):
+                node.hear(conf, made)
         self._delivering = False
 
     def run(self, seconds: float) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the runner needs of the kernel, as protocols: the composition root binds them."""
+"""What the runner needs of others, as protocols: the composition root binds them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Protocol
 
 import msgspec
 
-from lbd.model import VirtualAddress
+from lbd.model import VirtualAddress, VrrpInstance
 from lbd.model.net import Address
+from lbd.vrrp.action import Notify
 
 
 class LinkState(msgspec.Struct, frozen=True):
@@ -28,6 +29,22 @@ class Kernel(Protocol):
     def present(self, address: VirtualAddress) -> bool:
         """Whether the interface has the address now."""
 
-    async def add(self, address: VirtualAddress) -> None: ...
+    async def settle(self, conf: VrrpInstance, hold: bool) -> None:
+        """All that is virtual of an instance is to be there (hold), or nothing of it. Says itself what it cannot do.
 
-    async def remove(self, address: VirtualAddress) -> None: ...
+        Called again with another configuration of the same name it touches only what differs.
+        """
+
+
+class Listener(Protocol):
+    """Who runs scripts, writes FIFOs and sends mail."""
+
+    def tell(self, notice: Notify) -> None:
+        """In the order in which things happened, each after the kernel has been settled. Must not block."""
+
+
+class Deaf:
+    """A Listener that tells nobody."""
+
+    def tell(self, notice: Notify) -> None:
+        del notice

@@ -7,31 +7,22 @@ import contextlib
 import socket
 import struct
 
-import msgspec
-
 from lbd.model.net import Address
-from lbd.vrrp.packet import GROUP4, GROUP6, PROTOCOL, TTL
+from lbd.vrrp.advert import GROUP6, PROTOCOL, TTL, Datagram
 
-IP_RECVTTL = 12
+IP_MULTICAST_ALL = 49
 IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT = 51, 52
 TOS_INTERNETWORK_CONTROL = 0xC0
 MAX_PDU = 8 + 255 * 16 + 8
-
-
-class Received(msgspec.Struct, frozen=True):
-    pdu: bytes
-    source: Address
-    destination: Address
-    ttl: int
 
 
 class SocketError(Exception):
     """The text says which socket and why not."""
 
 
-def _raw(family: int, interface: str) -> socket.socket:
+def _raw(family: int, interface: str, protocol: int) -> socket.socket:
     try:
-        sock = socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, PROTOCOL)
+        sock = socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
     except PermissionError:
         raise SocketError("VRRP needs root (CAP_NET_RAW)") from None
     sock.setblocking(False)
@@ -39,15 +30,24 @@ def _raw(family: int, interface: str) -> socket.socket:
     return sock
 
 
-def receiver(family: int, interface: str, ifindex: int) -> socket.socket:
-    """Hears adverts to the group and to our own addresses on this interface. Raises SocketError, OSError."""
-    sock = _raw(family, interface)
+def receiver(
+    family: int, interface: str, ifindex: int, *, protocol: int, group: Address, buffer: int = 0
+) -> socket.socket:
+    """Hears adverts to the group and to our own addresses on this interface. Raises SocketError, OSError.
+
+    buffer: bytes of the receive buffer; 0 is the kernel's choice.
+    """
+    sock = _raw(family, interface, protocol)
     try:
+        if buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         if family == socket.AF_INET:
-            member = socket.inet_aton(GROUP4) + struct.pack("=Ii", socket.INADDR_ANY, ifindex)
+            member = socket.inet_aton(group) + struct.pack("=Ii", socket.INADDR_ANY, ifindex)
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+            # else adverts to groups that others on this machine joined came in, too
+            sock.setsockopt(socket.IPPROTO_IP, IP_MULTICAST_ALL, 0)
         else:
-            member6 = socket.inet_pton(socket.AF_INET6, GROUP6) + struct.pack("=i", ifindex)
+            member6 = socket.inet_pton(socket.AF_INET6, group) + struct.pack("=i", ifindex)
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, member6)
             sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1)
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
@@ -57,9 +57,11 @@ def receiver(family: int, interface: str, ifindex: int) -> socket.socket:
     return sock
 
 
-def sender(family: int, interface: str, ifindex: int, source: Address, ttl: int = TTL) -> socket.socket:
-    """Sends from this address. Raises SocketError, OSError."""
-    sock = _raw(family, interface)
+def sender(
+    family: int, interface: str, ifindex: int, source: Address, *, ttl: int = TTL, whole: bool = False
+) -> socket.socket:
+    """Sends from this address. whole: what is sent has its IP header already. Raises SocketError, OSError."""
+    sock = _raw(family, interface, socket.IPPROTO_RAW if whole else PROTOCOL)
     try:
         # nothing is read here, so nothing need queue
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
@@ -86,23 +88,22 @@ def sender(family: int, interface: str, ifindex: int, source: Address, ttl: int 
     return sock
 
 
-def receive(sock: socket.socket) -> Received | None:
-    """One advert, or None where there is none (any more)."""
+def receive(sock: socket.socket) -> Datagram | None:
+    """One datagram, or None where there is none (any more)."""
     try:
-        data, ancillary, _, address = sock.recvmsg(MAX_PDU + 60, 256)
+        data, ancillary, _, address = sock.recvmsg(MAX_PDU + 128, 256)
     except (BlockingIOError, InterruptedError):
         return None
     source = address[0].partition("%")[0]
     if sock.family == socket.AF_INET:
-        header = (data[0] & 15) * 4
-        return Received(data[header:], source, socket.inet_ntoa(data[16:20]), data[8])
+        return Datagram(data=data, source=source, destination=socket.inet_ntoa(data[16:20]), ttl=data[8])
     destination, ttl = GROUP6, 0
     for level, kind, value in ancillary:
         if level == socket.IPPROTO_IPV6 and kind == IPV6_HOPLIMIT:
             (ttl,) = struct.unpack_from("=i", value)
         elif level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
             destination = socket.inet_ntop(socket.AF_INET6, value[:16])
-    return Received(data, source, destination, ttl)
+    return Datagram(data=data, source=source, destination=destination, ttl=ttl)
 
 
 def send(sock: socket.socket, pdu: bytes, destination: Address) -> bool:
