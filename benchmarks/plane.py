@@ -7,6 +7,7 @@ import os
 from array import array
 
 from benchmarks.frames import ACK, GATEWAY, NETS, OURS, SYN, frame, plus
+from benchmarks.hugepages import eal_memory
 from lbd.fastpath import _dp, api
 from lbd.fastpath.configuration import Configuration
 from lbd.fastpath.forwarding import Forwarding, Link, Path, Route
@@ -23,8 +24,7 @@ def start_eal(megabytes: int, worker: bool = False) -> None:
     """With a worker: its lcore is pinned to the last CPU that we may use."""
     cpus = sorted(os.sched_getaffinity(0))
     lcores = f"--lcores=0@({','.join(map(str, cpus))})" + (f",1@{cpus[-1]}" if worker else "")
-    memory = ["--no-huge", "--no-shconf", "-m", str(megabytes)]
-    _dp.eal_init([*memory, "--no-pci", "--no-telemetry", "--log-level=error", lcores])
+    _dp.eal_init([*eal_memory(megabytes), "--no-pci", "--no-telemetry", "--log-level=error", lcores])
 
 
 def services(

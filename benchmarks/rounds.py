@@ -22,12 +22,12 @@ def short(value: float) -> float:
 
 
 def show(name: str, unit: str, values: list[float], baselines: Iterable[float] = (), **more: object) -> None:
-    """A row on stdout: the median of the values, and its ratio to the median of the baselines."""
-    value, against = statistics.median(values), list(baselines)
-    row: dict[str, object] = {"name": name, "value": short(value), "unit": unit}
+    """A row on stdout: the medians of values and baselines, and of the ratios of the rounds."""
+    against = list(baselines)
+    row: dict[str, object] = {"name": name, "value": short(statistics.median(values)), "unit": unit}
     if against:
-        baseline = statistics.median(against)
-        row |= {"baseline": short(baseline), "ratio": short(value / baseline)}
+        ratio = statistics.median(a / b for a, b in zip(values, against, strict=True))
+        row |= {"baseline": short(statistics.median(against)), "ratio": short(ratio)}
     row |= {"rounds": len(values), "spread": spread(values)} | more
     print(json.dumps(row), flush=True)
 

@@ -23,7 +23,8 @@ WIDTH = 120
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One measurement. The baseline is measured in the same run, in turns; ratio is value / baseline.
+    """One measurement. The baseline is measured in the same run, in turns; ratio is value / baseline,
+    the median of the rounds' where there are several.
 
     What else a program tells in a row (its spread, say) is for its reader on the terminal and is left out here.
     """
