@@ -13,10 +13,13 @@ import gc
 import logging
 import os
 
+from lbd.daemon import launch
 from lbd.daemon.vrrp_kernel import KernelFace
+from lbd.daemon.vrrp_tracking import Trackers
 from lbd.kernel.mirror import Mirror
 from lbd.model import Config
 from lbd.model.status import VrrpRoleStatus
+from lbd.vrrp.io.opinions import Opinions
 from lbd.vrrp.io.runner import Runner
 
 log = logging.getLogger("lbd.vrrp")
@@ -38,6 +41,9 @@ class VrrpRole:
         self._mirror = Mirror(self._network_changed, what=frozenset({"links", "addresses"}))
         self._kernel = KernelFace(self._mirror)
         self._runner = Runner(self._kernel)
+        self._opinions = Opinions(self._runner, self._link_up)
+        self._scripts = launch.scripts()
+        self._trackers = Trackers(self._scripts, lambda: self._opinions.see(self._trackers.seen()))
         self._started = False
         self._dependent: frozenset[str] = frozenset()
         self._watch: asyncio.Task[None] | None = None
@@ -46,6 +52,8 @@ class VrrpRole:
     async def start(self, config: Config) -> None:
         await self._mirror.start()
         self._take(config)
+        self._trackers.configure(config)
+        self._opinions.configure(config, self._trackers.seen())
         _be_punctual()
         self._runner.start(config, adopt=self._adopt)
         self._started = True
@@ -56,7 +64,10 @@ class VrrpRole:
     async def reload(self, config: Config) -> None:
         before = self._dependent
         self._take(config)
+        self._trackers.configure(config)
+        self._opinions.configure(config, self._trackers.seen())
         self._runner.configure(config)
+        self._opinions.see()
         self._runner.recover(before - self._dependent, GONE)
         if self._gone:  # who depends on the dataplane from now on has none either
             self._runner.fault(self._dependent, GONE)
@@ -67,7 +78,9 @@ class VrrpRole:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
         self._started = False
+        await self._trackers.stop()
         await self._runner.stop()
+        await self._scripts.close()
         await self._kernel.close()
         await self._mirror.close()
 
@@ -85,6 +98,11 @@ class VrrpRole:
     def _network_changed(self) -> None:
         if self._started:
             self._runner.network_changed()
+            self._opinions.see()
+
+    def _link_up(self, name: str) -> bool:
+        link = self._kernel.link(name)
+        return link is not None and link.up
 
     # --- the dataplane
 

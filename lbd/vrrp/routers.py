@@ -172,8 +172,12 @@ class Routers:
     # --- trackers
 
     def wait_for(self, name: str, source: str) -> None:
-        """Before ``start``: the instance is not to take part until this source has said something."""
-        self.instances[name].standing.awaited.add(source)
+        """Before ``start``: the instance is not to take part until this source has said something.
+
+        One that goes on where a process that died was keeps what the source said then.
+        """
+        if self.instances[name].state is VrrpState.INIT:
+            self.instances[name].standing.awaited.add(source)
 
     def fault(self, name: str, source: str, now: float) -> Actions:
         """One more reason not to take part; the same one twice is one."""

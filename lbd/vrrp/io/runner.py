@@ -47,6 +47,8 @@ class Runner:
         self._wires = Wires(self._heard)
         self._works = Works(kernel, self._announcer, listener or Deaf())
         self._on_state = on_state
+        self.on_new: Callable[[list[str]], None] = lambda names: None
+        """Called with the instances that are about to be started, to say what their trackers say."""
         self._timer: asyncio.TimerHandle | None = None
         self._armed: float | None = None
         self._sent: Counter[str] = Counter()
@@ -70,6 +72,7 @@ class Runner:
                 self._look_at_source(self._routers.instances[name])
                 self._apply(self._routers.restore(known[name], now))
         self.network_changed()
+        self.on_new(new)
         for name in new:
             instance = self._routers.instances[name]
             if name in known or instance.state is not VrrpState.INIT:
