@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lbd.confparser import quoting
+from lbd.confparser.consequences import StandIn
 from lbd.confparser.diagnostics import Report, closest
+from lbd.confparser.quoting import QuoteError, Quoting
 from lbd.confparser.schema import Block, Keyword, Missing, Status
 from lbd.confparser.tree import Node
 from lbd.confparser.values import SCRIPT, Complaint, Reading, Value
@@ -56,13 +59,17 @@ class Checker:
         self._report = report
         self.scripts: list[Item] = []
         """Every directive that names a command to run."""
+        self.stand_ins: list[StandIn] = []
+        """Lines that are not understood, and what they were meant to be."""
 
     def check(self, nodes: list[Node], block: Block, *, quiet: bool = False) -> list[Item]:
         """``quiet`` inside a block that is itself not carried out yet: one message for all of it."""
         items: list[Item] = []
         for node in nodes:
             row = block.keywords.get(node.words[0])
-            if row is not None:
+            if row is not None and node.broken:
+                self._broken(node, row)
+            elif row is not None:
                 self._directive(node, row, items, quiet)
             elif block.entry is not None:
                 self._entries(node, block, block.entry, items)
@@ -70,15 +77,24 @@ class Checker:
                 self._unknown(node, block)
         return items
 
+    def _broken(self, node: Node, row: Keyword) -> None:
+        """What is wrong with the line was said when it was read; what is in its block may be wrong by itself."""
+        self._stand_in(node, row.name)
+        if row.block is not None and node.children is not None:
+            self.check(node.children, row.block, quiet=True)
+
     def _directive(self, node: Node, row: Keyword, items: list[Item], quiet: bool) -> None:
         if (row.block is None) != (node.children is None) and not self._braces(node, row):
             return
-        words = node.words[1:]
+        words = self._tokens(node, row)
+        if words is None:
+            return
         if not words and row.missing is not Missing.SILENT:
             self._missing(node, row)
             return
         reading = row.value.read(words)
         if reading.complaints:
+            self._stand_in(node, row.name)
             self._complain(node, reading.complaints, 1, "LB0205" if row.passed_over else "")
         if reading.used < len(words):
             # keepalived minds extra words before a list in braces (alloc_value_block), and after some names.
@@ -100,6 +116,24 @@ class Checker:
             item.items = self.check(node.children or [], row.block, quiet=inner_quiet)
             self._required(item, row.block)
         items.append(item)
+
+    def _tokens(self, node: Node, row: Keyword) -> tuple[str, ...] | None:
+        """The words behind the keyword, as the tokeniser of its kind finds them; None if it cannot."""
+        if row.value.quoting is Quoting.PLAIN:
+            return node.words[1:]
+        written = node.written()
+        start = quoting.first_word_end(written.text)
+        try:
+            return quoting.command(written.text[start:], again=row.value.quoting is Quoting.COMMAND)
+        except QuoteError as error:
+            place = node.source.place(node.line, *written.origin(start + error.at, start + error.at + 1))
+            self._report.add("LB0101", f"{row.name}: {error}: line dropped", place)
+            self._stand_in(node, row.name)
+            return None
+
+    def _stand_in(self, node: Node, keyword: str) -> None:
+        name = node.words[1] if len(node.words) > 1 and node.children is not None else ""
+        self.stand_ins.append(StandIn(keyword, node.source.name, node.line, name))
 
     def _required(self, item: Item, block: Block) -> None:
         for name in block.required:
@@ -176,3 +210,5 @@ class Checker:
         ]
         suggestion = "" if self._report.full else closest(word, names) or closest(word, list(block.keywords))
         self._report.add("LB0107", f"unknown {what} '{word}'{tail}", node.place(), suggestion=suggestion)
+        if suggestion:
+            self._stand_in(node, suggestion)

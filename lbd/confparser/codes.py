@@ -25,6 +25,10 @@ class Code(NamedTuple):
     title: str
     fatal: bool = False
     """True where a start is refused, as keepalived's would be."""
+    absent: tuple[str, ...] = ()
+    """The keywords one of which is missed: a misspelt one is message enough."""
+    refers: bool = False
+    """Something is named that is not there: a misspelt block that would have been it is message enough."""
 
 
 _E, _W, _S = Severity.ERROR, Severity.WARNING, Severity.SECURITY
@@ -55,12 +59,13 @@ CODES: dict[str, Code] = {
     "LB0110": Code(_E, 5, "a value is missing"),
     "LB0111": Code(_E, 5, "a definition does not end"),
     "LB0112": Code(_W, 0, "an undefined name is used"),
-    "LB0113": Code(_E, 5, "generators are not read yet"),
+    "LB0113": Code(_E, 5, "a generator that cannot be read"),
     "LB0114": Code(_W, 5, "a deprecated keyword"),
     "LB0115": Code(_W, 0, "a keyword that this version does not act on yet"),
     "LB0116": Code(_W, 0, "a keyword without effect here"),
     "LB0117": Code(_E, 5, "a block is empty"),
     "LB0118": Code(_W, 0, "a flag takes no value"),
+    "LB0119": Code(_E, 5, "an undefined name in braces"),
     # values
     "LB0201": Code(_E, 5, "an invalid value"),
     "LB0202": Code(_W, 5, "a value is adjusted"),
@@ -70,33 +75,38 @@ CODES: dict[str, Code] = {
     # VRRP
     "LB0301": Code(_E, 5, "a duplicate name"),
     "LB0302": Code(_E, 5, "the virtual router ID is used twice on an interface"),
-    "LB0303": Code(_E, 5, "the instance lacks something it cannot run without"),
+    "LB0303": Code(
+        _E,
+        5,
+        "the instance lacks something it cannot run without",
+        absent=("interface", "virtual_router_id", "auth_type", "auth_pass"),
+    ),
     "LB0304": Code(_E, 5, "no such interface", fatal=True),
-    "LB0305": Code(_W, 5, "an instance without virtual addresses"),
+    "LB0305": Code(_W, 5, "an instance without virtual addresses", absent=("virtual_ipaddress",)),
     "LB0306": Code(_E, 5, "an address of the other family"),
     "LB0307": Code(_W, 5, "state and preemption do not agree"),
     "LB0308": Code(_W, 5, "VRRP version and setting do not agree"),
-    "LB0309": Code(_E, 5, "a sync group names an instance that does not exist"),
+    "LB0309": Code(_E, 5, "a sync group names an instance that does not exist", refers=True),
     "LB0310": Code(_E, 5, "an instance is in two sync groups"),
-    "LB0311": Code(_W, 5, "a sync group is too small"),
-    "LB0312": Code(_W, 5, "unicast settings without peers"),
+    "LB0311": Code(_W, 5, "a sync group is too small", absent=("group",), refers=True),
+    "LB0312": Code(_W, 5, "unicast settings without peers", absent=("unicast_peer",)),
     "LB0313": Code(_W, 0, "the first IPv6 address is not link-local"),
-    "LB0315": Code(_E, 5, "a reference to a tracker that is not defined before it"),
+    "LB0315": Code(_E, 5, "a reference to a tracker that is not defined before it", refers=True),
     "LB0316": Code(_E, 5, "a tracked script does not exist"),
     "LB0317": Code(_W, 5, "a tracker that tracks nothing new"),
     "LB0318": Code(_W, 5, "a setting of virtual MACs without one"),
     # services
-    "LB0401": Code(_E, 5, "a virtual server without real servers"),
-    "LB0402": Code(_W, 5, "lb_algo is missing"),
-    "LB0403": Code(_W, 5, "lb_kind is missing"),
-    "LB0404": Code(_W, 5, "protocol is missing"),
-    "LB0405": Code(_W, 5, "quorum is more than the weights can reach"),
+    "LB0401": Code(_E, 5, "a virtual server without real servers", absent=("real_server",)),
+    "LB0402": Code(_W, 5, "lb_algo is missing", absent=("lb_algo", "lvs_sched")),
+    "LB0403": Code(_W, 5, "lb_kind is missing", absent=("lb_kind", "lvs_method")),
+    "LB0404": Code(_W, 5, "protocol is missing", absent=("protocol",)),
+    "LB0405": Code(_W, 5, "quorum is more than the weights can reach", absent=("real_server", "weight")),
     "LB0406": Code(_W, 5, "hysteresis is not below quorum"),
     "LB0407": Code(_W, 5, "a real server given twice"),
     "LB0408": Code(_W, 5, "the port of a real server cannot differ"),
     "LB0409": Code(_E, 5, "a real server of the other family"),
-    "LB0410": Code(_E, 0, "no such virtual_server_group"),
-    "LB0411": Code(_E, 5, "FullNAT without local addresses"),
+    "LB0410": Code(_E, 0, "no such virtual_server_group", refers=True),
+    "LB0411": Code(_E, 5, "FullNAT without local addresses", absent=("laddr_group_name",), refers=True),
     "LB0412": Code(_E, 0, "this forwarding method is not there yet"),
     "LB0413": Code(_W, 5, "an unknown scheduler"),
     "LB0414": Code(_W, 0, "this scheduler is not there yet"),
@@ -105,16 +115,16 @@ CODES: dict[str, Code] = {
     "LB0417": Code(_W, 5, "one-packet scheduling needs UDP"),
     "LB0418": Code(_W, 5, "a service for all ports needs persistence"),
     "LB0419": Code(_W, 5, "a flag of another scheduler"),
-    "LB0420": Code(_W, 5, "a keyword that needs sorry_server before it"),
+    "LB0420": Code(_W, 5, "a keyword that needs sorry_server before it", absent=("sorry_server",)),
     "LB0421": Code(_W, 5, "protocol is ignored for a firewall mark"),
     "LB0422": Code(_W, 0, "a service given twice"),
     "LB0423": Code(_E, 5, "the service is of another family than ip_family says"),
     "LB0424": Code(_E, 0, "this protocol is not there yet"),
     # checks
-    "LB0501": Code(_E, 5, "HTTP_GET without url"),
-    "LB0502": Code(_E, 5, "an url without path"),
+    "LB0501": Code(_E, 5, "HTTP_GET without url", absent=("url",)),
+    "LB0502": Code(_E, 5, "an url without path", absent=("path",)),
     "LB0503": Code(_W, 0, "this check is not there yet"),
-    "LB0504": Code(_E, 5, "a block lacks something it is nothing without"),
+    "LB0504": Code(_E, 5, "a block lacks something it is nothing without", absent=("misc_path",)),
     # scripts
-    "LB0601": Code(_S, 6, "scripts without enable_script_security"),
+    "LB0601": Code(_S, 6, "scripts without enable_script_security", absent=("enable_script_security",)),
 }

@@ -1,55 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``$NAME=VALUE`` definitions and their use as ``$NAME`` and ``${NAME}``.
+"""``$NAME=VALUE`` definitions and their use as ``$NAME`` and ``${NAME}``, keepalived's built-in ones included.
 
 Expansion happens at use and again in what was expanded, inside quotes too (keepalived.conf(5), "Parameter
-substitution"). Depth and length are bounded: ``$X=$X`` hangs keepalived 2.2.7 and is a message here.
+substitution"), one line at a time, so that a value of several lines may set what its later lines use.
 """
 
 from __future__ import annotations
 
+import os
+import random
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
+
+from lbd.confparser.written import Substitution, Written
 
 _DEFINITION = re.compile(r"\s*\$([A-Za-z0-9_]+)=(.*)\Z", re.DOTALL | re.ASCII)
 # The short form ends at white space, a comma, a parenthesis or the end of the line.
-_REFERENCE = re.compile(r"\$(?:\{(?P<long>[A-Za-z0-9_]+)\}|(?P<short>[A-Za-z0-9_]+)(?=[\s,)]|\Z))", re.ASCII)
-
-MAX_DEPTH = 32
-MAX_LENGTH = 1 << 20
-
-
-class TooDeepError(Exception):
-    """A definition that contains itself, or that grows without bound."""
+_REFERENCE = re.compile(
+    r"\$(?:\{(?P<long>[A-Za-z0-9_]+)(?:[ \t]+(?P<words>[^{}\n]*))?\}|(?P<short>[A-Za-z0-9_]+)(?=[\s,)]|\Z))",
+    re.ASCII,
+)
+_RANDOM_MAX = 32767
 
 
-class Piece(NamedTuple):
-    """Where ``[start, end)`` of the expanded text comes from in the line as written."""
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    """Why a name has no value."""
 
+    text: str
+
+
+_UNKNOWN = _Reason("is not defined")
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """A reference that stays as it is. keepalived would take the braces of the long form for a block."""
+
+    name: str
     start: int
     end: int
-    origin: int
-    origin_end: int
-    """Equal to ``origin`` plus the length for text that was only copied."""
-
-
-class Expanded(NamedTuple):
-    text: str
-    pieces: tuple[Piece, ...]
-    undefined: tuple[tuple[str, int, int], ...]
-
-    def origin(self, start: int, end: int) -> tuple[int, int]:
-        """The columns as written that a span of the expanded text came from."""
-        return self._at(start)[0], self._at(max(start, end - 1))[1]
-
-    def _at(self, column: int) -> tuple[int, int]:
-        for piece in self.pieces:
-            if piece.start <= column < piece.end:
-                if piece.origin_end - piece.origin == piece.end - piece.start:
-                    shifted = piece.origin + column - piece.start
-                    return shifted, shifted + 1
-                return piece.origin, piece.origin_end
-        last = self.pieces[-1] if self.pieces else Piece(0, 0, 0, 0)
-        return last.origin, last.origin_end
+    braces: bool
+    reason: str
 
 
 def definition(line: str) -> tuple[str, str] | None:
@@ -62,50 +54,59 @@ class Definitions:
     """All names known at one point of the reading; ``_PWD`` and ``_INSTANCE`` are set by the reader."""
 
     def __init__(self) -> None:
-        self._values: dict[str, str] = {}
+        # A # or ! that comes out of a definition starts a comment: keepalived's way to switch lines off.
+        self._values: dict[str, str] = {"_HASH": "#", "_BANG": "!"}
 
     def set(self, name: str, value: str) -> None:
         self._values[name] = value
 
-    def expand(self, line: str) -> Expanded:
-        """Raises TooDeepError."""
-        out: list[str] = []
-        pieces: list[Piece] = []
-        undefined: list[tuple[str, int, int]] = []
-        length = last = 0
-        for match in _REFERENCE.finditer(line):
-            name = match["long"] or match["short"]
-            if name not in self._values:
-                undefined.append((name, match.start(), match.end()))
+    def expand(self, line: Written) -> Written | None:
+        """Each reference of the line replaced once, up to the first value of several lines; None without any."""
+        out: Substitution | None = None
+        for match in _REFERENCE.finditer(line.text):
+            value = self._value(match)
+            if isinstance(value, _Reason):
                 continue
-            copied = line[last : match.start()]
-            value = self._value(name, 1)
-            middle = length + len(copied)
-            pieces.append(Piece(length, middle, last, match.start()))
-            pieces.append(Piece(middle, middle + len(value), match.start(), match.end()))
-            out += [copied, value]
-            length = middle + len(value)
-            last = match.end()
-            if length > MAX_LENGTH:
-                raise TooDeepError(name)
-        pieces.append(Piece(length, length + len(line) - last, last, len(line)))
-        out.append(line[last:])
-        return Expanded("".join(out), tuple(pieces), tuple(undefined))
+            out = out or Substitution(line)
+            out.replace(match.start(), match.end(), value)
+            if "\n" in value:
+                break
+        return out.finish() if out is not None else None
 
-    def _value(self, name: str, depth: int) -> str:
-        value = self._values[name]
-        if "$" not in value:
-            return value
-        if depth > MAX_DEPTH:
-            raise TooDeepError(name)
-        budget = [MAX_LENGTH]
+    def undefined(self, line: str) -> list[Undefined]:
+        """What ``expand`` leaves behind."""
+        found = []
+        for match in _REFERENCE.finditer(line):
+            value = self._value(match)
+            if isinstance(value, _Reason):
+                name = match["long"] or match["short"]
+                found.append(Undefined(name, match.start(), match.end(), bool(match["long"]), value.text))
+        return found
 
-        def replace(match: re.Match[str]) -> str:
-            inner = match["long"] or match["short"]
-            found = self._value(inner, depth + 1) if inner in self._values else match[0]
-            budget[0] -= len(found)
-            if budget[0] < 0:
-                raise TooDeepError(name)
-            return found
+    def _value(self, match: re.Match[str]) -> str | _Reason:
+        """The value, or why there is none."""
+        name = match["long"] or match["short"]
+        words = (match["words"] or "").split()
+        if name == "_RANDOM":
+            return _random(words)
+        if name == "_ENV":
+            return _environment(words)
+        if words:
+            return _Reason("takes no words")
+        return self._values.get(name, _UNKNOWN)
 
-        return _REFERENCE.sub(replace, value)
+
+def _random(words: list[str]) -> str | _Reason:
+    """``${_RANDOM [MIN [MAX]]}``. MIN above MAX is what ends keepalived 2.2.7 with a division by zero."""
+    if len(words) > 2 or not all(word.isdecimal() and len(word) <= 18 for word in words):
+        return _Reason("takes a minimum and a maximum")
+    low, high = (*map(int, words), *(0, _RANDOM_MAX)[len(words) :])
+    return str(random.randint(low, high)) if low <= high else _Reason("has a minimum above its maximum")
+
+
+def _environment(words: list[str]) -> str | _Reason:
+    """``${_ENV NAME}`` of keepalived 2.4."""
+    if len(words) != 1:
+        return _Reason("takes the name of an environment variable")
+    value = os.environ.get(words[0])
+    return value if value is not None else _Reason(f"finds no environment variable {words[0]}")

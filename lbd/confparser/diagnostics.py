@@ -7,7 +7,7 @@ Nothing here raises on a user's mistake and nothing prints by itself.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -104,8 +104,8 @@ class Report:
         self.main_file = main_file
         self._found: list[Diagnostic] = []
         self._seen: set[tuple[str, str, int, int, str]] = set()
-        self.fatal = False
-        self._exit_code = 0
+        self._unshown = 0
+        """The exit code of what was not kept."""
 
     def add(
         self,
@@ -117,23 +117,21 @@ class Report:
         suggestion: str = "",
     ) -> None:
         kind = CODES[code]
-        self.fatal = self.fatal or kind.fatal
-        self._rank(kind.exit_code)
         where = place or Place(self.main_file, 0, 0, 0)
         key = (code, where.file, where.line, where.column, message)
-        if key in self._seen or len(self._found) >= MAX_DIAGNOSTICS:
+        if key in self._seen:
+            return
+        if len(self._found) >= MAX_DIAGNOSTICS:
+            self._unshown = _worse(self._unshown, kind.exit_code)
             return
         self._seen.add(key)
         self._found.append(_diagnostic(code, kind.severity, message, where, expected, suggestion))
         if len(self._found) == MAX_DIAGNOSTICS - 1:
             self.add("LB0011", f"more than {MAX_DIAGNOSTICS - 1} messages: the rest is not shown", place)
 
-    def _rank(self, exit_code: int) -> None:
-        # A missing mandatory value ends keepalived at once with 2, whatever came before it (alloc_value_block).
-        if exit_code == 2 or self._exit_code == 2:
-            self._exit_code = 2
-        else:
-            self._exit_code = max(self._exit_code, exit_code)
+    def settle(self, judge: Callable[[Sequence[Diagnostic]], list[Diagnostic]]) -> None:
+        """Let ``judge`` take back what was said only because of something else."""
+        self._found = judge(self._found)
 
     @property
     def full(self) -> bool:
@@ -141,8 +139,15 @@ class Report:
         return len(self._found) >= MAX_DIAGNOSTICS
 
     @property
+    def fatal(self) -> bool:
+        return any(CODES[found.code].fatal for found in self._found) or self._unshown == 2
+
+    @property
     def exit_code(self) -> int:
-        return self._exit_code
+        code = self._unshown
+        for found in self._found:
+            code = _worse(code, CODES[found.code].exit_code)
+        return code
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -151,6 +156,11 @@ class Report:
         for found in self._found:
             files.setdefault(found.file, len(files))
         return tuple(sorted(self._found, key=lambda d: (files[d.file], d.line, d.column)))
+
+
+def _worse(one: int, other: int) -> int:
+    """A missing mandatory value ends keepalived at once with 2, whatever came before it (alloc_value_block)."""
+    return 2 if 2 in (one, other) else max(one, other)
 
 
 def _diagnostic(

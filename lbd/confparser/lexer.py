@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-Span = tuple[int, int]
-"""First column and one past the last, counted from 0."""
+from lbd.confparser.written import Span
 
 
 class Words(NamedTuple):
@@ -26,9 +25,11 @@ class Brace(NamedTuple):
 
 
 class Unmatched(NamedTuple):
-    """A quote without its partner: the line cannot be trusted and is dropped."""
+    """A quote without its partner, to the end of the line; the words before it have come already."""
 
     span: Span
+    opens: bool
+    """The line ends with a brace: what follows is in a block."""
 
 
 Piece = Words | Brace | Unmatched
@@ -72,7 +73,10 @@ def _cut(text: str) -> tuple[Piece, ...]:
         if kind == "comment":
             break
         if kind == "unmatched":
-            return (Unmatched((match.start(), len(text.rstrip()))),)
+            flush()
+            rest = text.rstrip()
+            out.append(Unmatched((match.start(), len(rest)), rest.endswith("{")))
+            break
         if kind == "brace":
             flush()
             out.append(Brace(match[0] == "{", match.span()))

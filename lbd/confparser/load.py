@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from lbd.confparser.build import build
 from lbd.confparser.check import Checker
+from lbd.confparser.consequences import settle
 from lbd.confparser.diagnostics import Diagnostic, Report
 from lbd.confparser.reader import Reader
-from lbd.confparser.schema import ROOT, ROOT_BLOCKS
+from lbd.confparser.schema import ROOT
 from lbd.confparser.source import LogicalLine, UnreadableError
 from lbd.confparser.tree import build as build_tree
 from lbd.model import Config
@@ -45,10 +46,11 @@ def load(path: str, *, config_id: str | None = None, interfaces: Collection[str]
     lines = _lines(path, Reader(report, config_id or default_config_id()), report)
     config = None
     if not report.fatal:
-        tree = build_tree(lines, report, ROOT_BLOCKS)
+        tree = build_tree(lines, report)
         checker = Checker(report)
         items = checker.check(tree, ROOT)
         config = build(items, checker.scripts, report, interfaces)
+        report.settle(lambda found: settle(found, checker.stand_ins, tree))
     return Loaded(None if report.fatal else config, report.diagnostics, report.exit_code)
 
 

@@ -11,7 +11,7 @@ import re
 import stat
 
 from lbd.confparser.diagnostics import Place
-from lbd.confparser.lexer import Span
+from lbd.confparser.written import Span, Written
 
 MAX_FILE = 16 << 20
 
@@ -39,7 +39,7 @@ class SourceFile:
 class LogicalLine:
     """Words, or one brace. ``brace`` is "", "{" or "}"."""
 
-    __slots__ = ("brace", "line", "source", "spans", "words")
+    __slots__ = ("brace", "broken", "line", "raw", "source", "spans", "words")
 
     def __init__(
         self,
@@ -48,12 +48,18 @@ class LogicalLine:
         words: tuple[str, ...],
         spans: tuple[Span, ...],
         brace: str = "",
+        raw: Written | None = None,
     ) -> None:
         self.source = source
         self.line = line
         self.words = words
         self.spans = spans
+        """As written in the file, whatever was expanded."""
         self.brace = brace
+        self.raw = raw
+        """The text of the words where it is not what stands in the file."""
+        self.broken = False
+        """Something was said about this line already: the keyword is meant, its value is not known."""
 
     def place(self, first: int = 0, last: int | None = None) -> Place:
         """Of word ``first``, up to word ``last`` if given."""

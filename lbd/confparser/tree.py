@@ -1,41 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logical lines to a tree of nodes: what stands in which braces. Knows no keyword.
+"""Logical lines to a tree of nodes: what stands in which braces.
 
-Where braces are missing, the text is read a second time with the names of the root blocks in hand: one of those
-inside another block is where the brace was meant.
+The names of the table decide where a brace that is missing or too many was most likely meant: each root block is read
+by itself, and where its braces do not balance, a word that can only stand outside of the block it is in, or that
+is written no further to the right than the block's own name, tells where the block was to end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 
 from lbd.confparser.diagnostics import Place, Report
-from lbd.confparser.lexer import Span
+from lbd.confparser.schema import ROOT, ROOT_BLOCKS, Block, Keyword
 from lbd.confparser.source import LogicalLine, SourceFile
+from lbd.confparser.written import Span, Written
 
 MAX_DEPTH = 32
+MAX_UNCLOSED = 6
+"""Messages of one root block that is never closed, whatever is nested in it."""
 
 
 class Node:
     """One logical line, and the lines in its braces if it has any (``children`` is None without braces)."""
 
-    __slots__ = ("children", "line", "source", "spans", "words")
+    __slots__ = ("broken", "children", "end", "line", "raw", "source", "spans", "words")
 
     def __init__(self, line: LogicalLine) -> None:
         self.source: SourceFile = line.source
         self.line = line.line
         self.words = line.words
         self.spans: tuple[Span, ...] = line.spans
+        self.raw: Written | None = line.raw
+        self.broken = line.broken
         self.children: list[Node] | None = None
+        self.end = line.line
+        """The line of the closing brace, if that is in the same file."""
 
     def place(self, first: int = 0, last: int | None = None) -> Place:
         """Of word ``first`` (up to ``last``); one past the last word means the end of the line."""
         if first >= len(self.spans):
             end = self.spans[-1][1]
             return self.source.place(self.line, end, end)
-        return self.source.place(
-            self.line, self.spans[first][0], self.spans[first if last is None else last][1]
-        )
+        stop = self.spans[first if last is None else min(last, len(self.spans) - 1)][1]
+        return self.source.place(self.line, self.spans[first][0], stop)
 
     def inside(self, word: int, offset: int, length: int) -> Place:
         """A part of a word. Expanded words have no parts in the file: then the whole word."""
@@ -46,68 +53,202 @@ class Node:
             return self.source.place(self.line, start, end)
         return self.source.place(self.line, start + quote + offset, start + quote + offset + length)
 
+    def written(self) -> Written:
+        """The text of the words, as the tokeniser of commands wants it."""
+        if self.raw is not None:
+            return self.raw
+        line = self.source.lines[self.line - 1]
+        return Written(line).cut(self.spans[0][0], self.spans[-1][1])
+
+
+class _Open:
+    """A block whose closing brace is still to come. ``block`` is None where the table does not know it."""
+
+    __slots__ = ("block", "indent", "indented", "node")
+
+    def __init__(self, node: Node, block: Block | None) -> None:
+        self.node = node
+        self.block = block
+        self.indent = node.spans[0][0]
+        self.indented = False
+        """Whether its lines are written further to the right than its name."""
+
+    def left_of(self, line: LogicalLine) -> bool:
+        return self.indent < line.spans[0][0]
+
+    def admits(self, word: str) -> bool:
+        """Whether this word is one of the block's own."""
+        return self.block is not None and word in self.block.keywords
+
+    def may_hold(self, word: str) -> bool:
+        return self.block is None or self.block.unchecked or self.block.entry is not None or self.admits(word)
+
 
 class _Builder:
-    def __init__(self, report: Report, roots: Collection[str]) -> None:
+    def __init__(self, report: Report, table: Block) -> None:
         self._report = report
-        self._roots = roots
+        self._table = table
         self.top: list[Node] = []
-        self._stack: list[Node] = []
+        self._stack: list[_Open] = []
         self._skipped = 0
         """Depth of braces inside a block that is left out."""
+        self._missing = 0
+        """How many more blocks of this segment open than close; negative: how many braces are too many."""
 
-    def add(self, line: LogicalLine) -> None:
-        if line.brace == "{":
-            self._open(line)
-        elif line.brace == "}":
-            self._close(line)
-        elif not self._skipped:
-            self._words(line)
+    def segment(self, lines: Sequence[LogicalLine], following: LogicalLine | None) -> None:
+        """One root block, or what stands between two; ``following`` begins the next one."""
+        self._missing = sum((line.brace == "{") - (line.brace == "}") for line in lines)
+        for index, line in enumerate(lines):
+            if line.brace == "{":
+                self._open(line)
+            elif line.brace == "}":
+                self._close(line, lines, index)
+            elif not self._skipped:
+                self._words(line, lines, index)
+        self._finish(following)
 
-    def finish(self) -> None:
-        for node in self._stack[:1]:
-            what = f"the block '{' '.join(node.words[:2])}' is not closed"
-            self._report.add("LB0103", what, node.place(), expected="}")
+    def _finish(self, following: LogicalLine | None) -> None:
+        """What is still open at the end of a segment was to be closed before the next one begins."""
+        for one in self._stack[:MAX_UNCLOSED]:
+            name = " ".join(one.node.words[:2])
+            if following is None:
+                self._report.add(
+                    "LB0103", f"the block '{name}' is not closed", one.node.place(), expected="}"
+                )
+            else:
+                what = f"the block '{name}' is not closed before this"
+                self._report.add("LB0103", what, following.place(), expected="}")
+        self._stack.clear()
+        self._skipped = 0
 
-    def _words(self, line: LogicalLine) -> None:
-        if self._roots and self._stack and line.words[0] in self._roots:
-            name = " ".join(self._stack[0].words[:2])
+    def _siblings(self) -> list[Node]:
+        if not self._stack:
+            return self.top
+        children = self._stack[-1].node.children
+        return children if children is not None else []
+
+    def _row(self, word: str) -> Keyword | None:
+        block = self._stack[-1].block if self._stack else self._table
+        return block.keywords.get(word) if block is not None else None
+
+    def _words(self, line: LogicalLine, lines: Sequence[LogicalLine], index: int) -> None:
+        opens = index + 1 < len(lines) and lines[index + 1].brace == "{"
+        while self._missing > 0 and self._stack and self._belongs_outside(line, opens):
+            closed = self._stack.pop()
+            name = " ".join(closed.node.words[:2])
             self._report.add(
                 "LB0103", f"the block '{name}' is not closed before this", line.place(), expected="}"
             )
-            self._stack.clear()
-        (self._stack[-1].children if self._stack else self.top).append(Node(line))  # type: ignore[union-attr]
+            self._missing -= 1
+        if self._stack and self._stack[-1].left_of(line):
+            self._stack[-1].indented = True
+        node = Node(line)
+        row = self._row(line.words[0])
+        self._siblings().append(node)
+        if (
+            self._missing < 0
+            and not opens
+            and row is not None
+            and row.block is not None
+            and len(self._stack) < MAX_DEPTH
+        ):
+            self._report.add("LB0105", f"{row.name} needs a block", node.place(len(node.words)), expected="{")
+            self._missing += 1
+            self._enter(node, row.block)
+
+    def _belongs_outside(self, line: LogicalLine, opens: bool) -> bool:
+        word = line.words[0]
+        inner = self._stack[-1]
+        outer = self._stack[:-1]
+        admitted = any(one.admits(word) for one in outer) or (opens and word in self._table.keywords)
+        if not admitted:
+            return False
+        if not inner.may_hold(word):
+            return True
+        if inner.block is not None and inner.block.entry is not None and not inner.admits(word):
+            return True  # a list does not hold keywords of the blocks around it
+        return not inner.left_of(line) and any(one.indented for one in self._stack)
 
     def _open(self, line: LogicalLine) -> None:
         if self._skipped:
             self._skipped += 1
             return
-        siblings = self._stack[-1].children if self._stack else self.top
+        siblings = self._siblings()
         node = siblings[-1] if siblings else None
-        if node is None or node.children is not None:
+        row = self._row(node.words[0]) if node is not None else None
+        if self._missing > 0 and (node is None or node.children is not None or self._takes_no_block(row)):
+            self._report.add("LB0104", "a { that belongs to no keyword: ignored", line.place())
+            self._missing -= 1
+        elif node is None or node.children is not None:
             self._report.add("LB0104", "a { that belongs to no keyword: the block is left out", line.place())
             self._skipped = 1
         elif len(self._stack) >= MAX_DEPTH:
             self._report.add("LB0106", "blocks are nested too deeply: the block is left out", line.place())
             self._skipped = 1
         else:
-            node.children = []
-            self._stack.append(node)
+            self._enter(node, row.block if row is not None else None)
 
-    def _close(self, line: LogicalLine) -> None:
+    def _takes_no_block(self, row: Keyword | None) -> bool:
+        if row is not None:
+            return row.block is None
+        block = self._stack[-1].block if self._stack else self._table
+        return block is not None and block.entry is not None
+
+    def _enter(self, node: Node, block: Block | None) -> None:
+        node.children = []
+        self._stack.append(_Open(node, block))
+
+    def _close(self, line: LogicalLine, lines: Sequence[LogicalLine], index: int) -> None:
         if self._skipped:
             self._skipped -= 1
-        elif self._stack:
-            self._stack.pop()
-        else:
+        elif not self._stack or (self._missing < 0 and self._goes_on(lines, index)):
             self._report.add("LB0102", "a } without its {: ignored", line.place())
+            self._missing += 1
+        else:
+            node = self._stack.pop().node
+            if node.source is line.source:
+                node.end = line.line
+
+    def _goes_on(self, lines: Sequence[LogicalLine], index: int) -> bool:
+        """Whether what follows can only be meant for the block that this brace would close."""
+        following = next((line for line in lines[index + 1 :] if line.words), None)
+        if following is None:
+            return False
+        inner = self._stack[-1]
+        outer = self._stack[-2].block if len(self._stack) > 1 else self._table
+        word = following.words[0]
+        fits_outside = outer is None or word in outer.keywords or outer.entry is not None
+        indented = inner.left_of(following) and inner.node.line != following.line
+        return inner.may_hold(word) and (indented or not fits_outside)
 
 
-def build(lines: Sequence[LogicalLine], report: Report, roots: Collection[str]) -> list[Node]:
-    """``roots`` names the blocks that stand only at the top. Nodes of what was understood, in order."""
-    balance = sum((line.brace == "{") - (line.brace == "}") for line in lines)
-    builder = _Builder(report, roots if balance > 0 else ())
-    for line in lines:
-        builder.add(line)
-    builder.finish()
+def _segments(lines: Sequence[LogicalLine]) -> Iterator[tuple[Sequence[LogicalLine], LogicalLine | None]]:
+    """Cut before every root block, and where all braces are closed before a block of another name."""
+    start = depth = 0
+    block: Block | None = None
+    for index, line in enumerate(lines):
+        if line.brace:
+            depth = max(0, depth + (1 if line.brace == "{" else -1))
+            continue
+        word = line.words[0]
+        known = ROOT.keywords.get(word)
+        opens = index + 1 < len(lines) and lines[index + 1].brace == "{"
+        root = opens and (
+            word in ROOT_BLOCKS or (line.spans[0][0] == 0 and known is not None and known.block is not None)
+        )
+        apart = depth == 0 and not (block is not None and word in block.keywords)
+        if index > start and (root or (apart and (opens or known is not None))):
+            yield lines[start:index], line
+            start, depth = index, 0
+            block = None
+        if depth == 0 and known is not None:
+            block = known.block
+    yield lines[start:], None
+
+
+def build(lines: Sequence[LogicalLine], report: Report, table: Block = ROOT) -> list[Node]:
+    """Nodes of what was understood, in order."""
+    builder = _Builder(report, table)
+    for segment, following in _segments(lines):
+        builder.segment(segment, following)
     return builder.top

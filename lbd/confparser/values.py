@@ -16,6 +16,8 @@ from typing import Any
 
 import pyparsing as pp
 
+from lbd.confparser.quoting import Quoting
+
 _SEPARATOR = "\n"
 _EMPTY = "\0"
 """Stands for the empty word ``""``; a NUL never reaches this far."""
@@ -87,8 +89,10 @@ class Value:
         optional: bool = False,
         takes_words: bool = True,
         exact: bool = False,
+        quoting: Quoting = Quoting.PLAIN,
     ) -> None:
         self.expected = expected
+        self.quoting = quoting
         self.optional = optional
         self.takes_words = takes_words
         self.exact = exact
@@ -271,15 +275,23 @@ def choice(*names: str, any_case: bool = False, optional: bool = False) -> Value
     return Value(pp.Opt(element) if optional else element, expected, optional=optional)
 
 
-def text(expected: str = "a word", *, optional: bool = False, exact: bool = False) -> Value:
+def text(
+    expected: str = "a word",
+    *,
+    optional: bool = False,
+    exact: bool = False,
+    quoting: Quoting = Quoting.PLAIN,
+) -> Value:
     element = word(convert_text, expected)
-    return Value(pp.Opt(element) if optional else element, expected, optional=optional, exact=exact)
+    grammar = pp.Opt(element) if optional else element
+    return Value(grammar, expected, optional=optional, exact=exact, quoting=quoting)
 
 
-def rest(expected: str, *, optional: bool = False) -> Value:
+def rest(expected: str, *, optional: bool = False, quoting: Quoting = Quoting.PLAIN) -> Value:
     """All words to the end, as a tuple."""
     element = word(convert_text, expected)
-    return Value(element[...] if optional else element[1, ...], expected, make=tuple, optional=optional)
+    grammar = element[...] if optional else element[1, ...]
+    return Value(grammar, expected, make=tuple, optional=optional, quoting=quoting)
 
 
 def flag() -> Value:
@@ -299,5 +311,5 @@ def boolean() -> Value:
     )
 
 
-SCRIPT = rest("a command")
+SCRIPT = rest("a command", quoting=Quoting.COMMAND)
 INTERFACE = text("an interface name")

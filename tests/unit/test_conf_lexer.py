@@ -40,7 +40,7 @@ def words(text: str) -> list[str]:
         ('a ""', ["a", ""]),
         ('a"b"c', ["a", "b", "c"]),
         ('"a" b', ["a", "b"]),
-        ('a "b', ["<unmatched>"]),
+        ('a "b', ["a", "<unmatched>"]),
         ("a;b", ["a;b"]),
         ("a \u00a0b", ["a", "\u00a0b"]),
     ],
@@ -58,7 +58,8 @@ def test_columns() -> None:
 
 
 def test_an_unmatched_quote_spans_to_the_end() -> None:
-    assert pieces('ab "cd  ') == (Unmatched((3, 6)),)
+    assert pieces('ab "cd  ') == (Words(("ab",), ((0, 2),)), Unmatched((3, 6), opens=False))
+    assert pieces('ab "cd {')[-1] == Unmatched((3, 8), opens=True)
 
 
 def test_equal_lines_are_cut_once() -> None:

@@ -147,6 +147,15 @@ def test_the_include_chain_is_told(tmp_path: Path) -> None:
         ("includem nothing.conf", "LB0005", 6),
         ("includew n*.conf", "LB0005", 6),
         ("includea n*.conf", "LB0005", 6),
+        ("includew nothing.conf", "LB0005", 6),
+        ("includem n*.conf", "LB0002", 0),
+        ("includem {x,y}.conf", "LB0002", 0),
+        ("includeb {x,y}.conf", "LB0005", 6),
+        ("includeb nothing.conf", "LB0002", 0),
+        ("includeb n*.conf", "LB0002", 0),
+        ("includer program", "LB0005", 6),
+        ("includem program", "LB0005", 6),
+        ('include "main.conf"', "LB0002", 0),
         ("include .", "LB0003", 0),
         ("include main.conf", "LB0004", 5),
         ("include program", "LB0003", 0),
@@ -184,3 +193,68 @@ def test_unreadable_files_say_why(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(UnreadableError, match="not a regular file"):
         read(Path("/dev/null"))
+
+
+def test_a_part_of_the_braces_is_missing(tmp_path: Path) -> None:
+    written(tmp_path, "a\n", "a.conf")
+    lines, report = read(written(tmp_path, "include {a,b}.conf\n"))
+    assert [line.words for line in lines] == [("a",)]
+    assert [(d.code, d.message) for d in report.diagnostics] == [
+        ("LB0002", "of '{a,b}.conf' there is no b.conf")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("", "LB0005"),
+        ("match", "LB0005"),
+        ("read", "LB0002"),
+        ("wildcard_match", "LB0005"),
+        ("brace_match", "LB0002"),
+        ("+match -match +read", "LB0002"),
+    ],
+)
+def test_include_check_is_what_an_include_insists_on(tmp_path: Path, words: str, code: str) -> None:
+    text = f"global_defs {{\n include_check {words}\n}}\ninclude nothing.conf\n"
+    _, report = read(written(tmp_path, text))
+    assert [d.code for d in report.diagnostics] == [code]
+
+
+def test_all_config_makes_every_include_insist(tmp_path: Path) -> None:
+    file = written(tmp_path, "include nothing.conf\n")
+    report = Report(str(file))
+    assert list(Reader(report, "x", strict=True).lines(str(file))) == []
+    assert [d.code for d in report.diagnostics] == ["LB0005"]
+
+
+def test_random_numbers_are_in_their_range(tmp_path: Path) -> None:
+    file = written(tmp_path, "a ${_RANDOM} ${_RANDOM 32760} ${_RANDOM 7 7}\n" * 50)
+    lines, report = read(file)
+    assert report.diagnostics == ()
+    for line in lines:
+        first, second, third = map(int, line.words[1:])
+        assert 0 <= first <= 32767
+        assert 32760 <= second <= 32767
+        assert third == 7
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["${NOBODY}", "${_RANDOM 6 5}", "${_RANDOM x}", "${_ENV}", "${_ENV LBD_NOT_THERE}", "${_PWD x}"],
+)
+def test_a_name_in_braces_that_nobody_defined_wrecks_no_block(tmp_path: Path, reference: str) -> None:
+    lines, report = read(written(tmp_path, f"a {{\n b {reference}\n}}\n"))
+    assert [line.brace for line in lines] == ["", "{", "", "}"]
+    assert [line.broken for line in lines] == [False, False, True, False]
+    assert [(d.code, d.column) for d in report.diagnostics] == [("LB0119", 4)]
+
+
+def test_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LBD_ROUTER", "lb7")
+    assert flat(written(tmp_path, "a ${_ENV LBD_ROUTER}x\n")) == "a lb7x"
+
+
+def test_comments_can_be_switched_by_definitions(tmp_path: Path) -> None:
+    text = "a ${_HASH} b\n$OFF=${_BANG}\n${OFF} c\n$OFF=\n${OFF} d\n"
+    assert flat(written(tmp_path, text)) == "a d"

@@ -25,7 +25,7 @@ def tree(tmp_path: Path, text: str) -> tuple[list[object], list[str]]:
     file = tmp_path / "main.conf"
     file.write_text(text)
     report = Report(str(file))
-    nodes = build(list(Reader(report, "x").lines(str(file))), report, {"top"})
+    nodes = build(list(Reader(report, "x").lines(str(file))), report)
     return shape(nodes), [d.short().removeprefix(f"{file}:") for d in report.diagnostics]
 
 
@@ -38,19 +38,6 @@ def test_braces_may_stand_anywhere(tmp_path: Path, text: str) -> None:
 
 def test_an_empty_block_is_a_block(tmp_path: Path) -> None:
     assert tree(tmp_path, "a {\n}\nb\n") == ([("a", []), "b"], [])
-
-
-def test_a_missing_brace_is_where_the_next_root_block_stands(tmp_path: Path) -> None:
-    found, messages = tree(tmp_path, "top a {\n x {\n y\n}\ntop b {\n z\n}\n")
-    assert found == [("top a", [("x", ["y"])]), ("top b", ["z"])]
-    assert len(messages) == 1
-    assert messages[0].startswith("5:1: error: the block 'top a' is not closed before this")
-
-
-def test_a_root_block_inside_another_is_let_be_where_braces_match(tmp_path: Path) -> None:
-    found, messages = tree(tmp_path, "top a {\n top b {\n }\n}\n")
-    assert found == [("top a", [("top b", [])])]
-    assert messages == []
 
 
 def rows(block: Block, path: str = "") -> list[tuple[str, Keyword]]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from lbd.confparser import addresses, values
+from lbd.confparser.quoting import Quoting
 from lbd.confparser.schema.row import (
     NOTHING,
     Block,
@@ -23,6 +24,7 @@ from lbd.confparser.schema.row import (
 )
 
 _REPORTED = Missing.REPORTED
+_PATTERN = values.text("a pattern", quoting=Quoting.ESCAPED)
 _NOT_LOOKED_AT = "the body is compared by digest only"
 _UNCHECKED = "the server is not checked by it, and counts as up"
 _UINT = values.number(0, 4294967295)
@@ -63,7 +65,7 @@ _URL = [
     works("status_code", addresses.status_codes(), "200-299", "codes that are a success", missing=_REPORTED,
           fields=("HttpUrl.status_codes",)),
     works("virtualhost", values.text("a host name"), "of the check", "Host: of the request", missing=_REPORTED),
-    later("regex", values.text("a pattern"), "none", "pattern that the body must have (PCRE2)", _NOT_LOOKED_AT,
+    later("regex", _PATTERN, "none", "pattern that the body must have (PCRE2)", _NOT_LOOKED_AT,
           missing=_REPORTED, fields=("HttpUrl.regex", "Regex.pattern")),
     later_flag("regex_no_match", "the body must not have the pattern", _NOT_LOOKED_AT, fields=("Regex.no_match",)),
     later("regex_options", values.rest("names"), "none", "options of PCRE2 for the pattern", _NOT_LOOKED_AT,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from lbd.confparser import values
-from lbd.confparser.schema.row import PARSER, Keyword, Status, words
+from lbd.confparser.schema.row import PARSER, Keyword, words
 
 _PATTERN = "a file name or glob(3) pattern with {a,b}"
 
@@ -31,13 +31,8 @@ LANGUAGE = words(
     _row("${_ENV}", "a variable", "", "a variable of the environment", since="2.4.0"),
     _row("${_HASH}", "nothing", "#", "begins a comment"),
     _row("${_BANG}", "nothing", "!", "begins a comment"),
-    *(
-        _row(name, expected, "", meaning, status=Status.NOT_YET, consequence="the line is dropped, with a message")
-        for name, expected, meaning in (
-            ("~SEQ", "(NAME[, FIRST[, STEP]], LAST) and a line", "repeats the line for each number"),
-            ("~SEQx", "(NAME[, FIRST[, STEP]], LAST) and a line", "repeats the line for each number, hexadecimal"),
-            ("~LST", "(NAME, VALUE, …) and a line", "repeats the line for each value or tuple of values"),
-        )
-    ),
+    _row("~SEQ", "(NAME[, FIRST[, STEP]], LAST) and a line", "", "repeats the line for each number"),
+    _row("~SEQx", "(NAME[, FIRST[, STEP]], LAST) and a line", "", "repeats the line for each number, hexadecimal"),
+    _row("~LST", "(NAME, VALUE, …) and a line", "", "repeats the line for each value or tuple of values"),
 )  # fmt: skip
 """By the names of the reference page; the reader carries them out."""
