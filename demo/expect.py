@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lbd.confparser import load
 from lbd.model import Config, HttpGet
+from lbd.model.check import ConnectedCheck
 
 SLACK = 2.0
 """Seconds for a busy machine, where the rule itself gives none."""
@@ -26,6 +27,8 @@ def silence_time(file: Path, address: str) -> float:
     for service in read(file).virtual_servers:
         for real in service.real_servers:
             for check in real.checks if real.address == address else ():
+                if not isinstance(check, ConnectedCheck):
+                    continue
                 tries = check.retry + 1
                 once = check.connect_timeout * (len(check.urls) if isinstance(check, HttpGet) else 1)
                 times.append(check.delay_loop + tries * once + check.retry * check.delay_before_retry)

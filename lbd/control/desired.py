@@ -59,7 +59,7 @@ def reals_of(virtual: VirtualServer, health: Health) -> tuple[api.Real, ...]:
     for real in virtual.real_servers:
         out = closed or ServerKey(virtual.name, real.address, real.port) in health.failed
         if not out or real.inhibit_on_failure:
-            reals[real.address, real.port] = _real(real, 0 if out else real.weight)
+            reals[real.address, real.port] = _real(real, 0 if out else health.weight(virtual.name, real))
     if sorry is not None and closed:
         reals[sorry.address, sorry.port] = _real(sorry, sorry.weight)
     elif sorry is not None and virtual.sorry_server_inhibit:

@@ -3,15 +3,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
+
 import msgspec
 
 from lbd.healthcheck.servers import ServerKey
+from lbd.model import RealServer
 
 
 class Health(msgspec.Struct, frozen=True):
-    failed: frozenset[ServerKey] = frozenset()
-    quorum_lost: frozenset[str] = frozenset()
+    failed: Set[ServerKey] = frozenset()
+    quorum_lost: Set[str] = frozenset()
     """Names of virtual servers."""
+    weights: Mapping[ServerKey, int] = {}
+    """Of servers whose weight is not the configured one."""
+
+    def weight(self, service: str, real: RealServer) -> int:
+        """What it weighs while it is alive."""
+        return self.weights.get(ServerKey(service, real.address, real.port), real.weight)
 
 
 ALL_WELL = Health()

@@ -8,18 +8,22 @@ the dataplane forwards on; its successor takes the health of the servers from th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Iterable
 
+from lbd.control import notices
 from lbd.control.adopt import last_known
 from lbd.control.desired import desired, reals_of
 from lbd.control.health import Health
-from lbd.control.quorum import Quorums
+from lbd.control.quorum import QuorumChange, Quorums, sentences
 from lbd.control.reconcile import Reconciler
+from lbd.daemon import launch
+from lbd.daemon.check_telling import Telling
 from lbd.fastpath import api
-from lbd.healthcheck.kinds import probe_for
-from lbd.healthcheck.policy import Down, Event, Log, Up
+from lbd.healthcheck.kinds import Probes
+from lbd.healthcheck.policy import Down, Event, Log, Up, Weighed
 from lbd.healthcheck.schedule import Schedule
 from lbd.healthcheck.servers import Change, ServerKey, Servers
 from lbd.model import Config, RealServer, VirtualServer
@@ -30,6 +34,8 @@ log = logging.getLogger("lbd.check")
 
 _PATIENCE = 5.0
 """Seconds that a start or a reload waits for the dataplane to take what is wanted; it goes on trying afterwards."""
+_FIRST_LOOK = 1.0
+"""Seconds that a start waits for the first look at the dataplane."""
 
 
 class CheckRole:
@@ -39,14 +45,23 @@ class CheckRole:
         self._config = Config()
         self._servers = Servers()
         self._quorums = Quorums()
-        self._schedule = Schedule(probe_for, self._on_events)
+        self._telling = Telling(launch.scripts())
+        self._schedule = Schedule(Probes(self._telling.run), self._on_events)
         self._reconciler = Reconciler(dp_socket, on_first_table=self._adopt)
+        self._first_table = asyncio.Event()
         self._named: dict[str, VirtualServer] = {}
+        self._reals: dict[ServerKey, RealServer] = {}
         self._stale = False
 
     async def start(self, config: Config) -> None:
-        self._configure(config)
+        """What the dataplane does already is known before anyone is told anything, if it is there."""
+        self._config = config
+        self._servers.configure(config.virtual_servers)
         self._reconciler.start()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_LOOK):
+                await self._first_table.wait()
+        self._configure(config)
         await self._settle()
 
     async def reload(self, config: Config) -> None:
@@ -57,6 +72,8 @@ class CheckRole:
         """The dataplane is left as it is: the supervisor ends it, or leaves it to a successor."""
         await self._schedule.stop()
         await self._reconciler.stop()
+        self._tell_the_end()
+        await self._telling.close()
 
     def status(self) -> CheckRoleStatus:
         state = "; ".join([self._reconciler.state, *self._reconciler.refusals])
@@ -67,10 +84,16 @@ class CheckRole:
     # --- going over to a configuration
 
     def _configure(self, config: Config) -> None:
+        gone = self._servers.configure(config.virtual_servers)
+        self._tell_changes(gone)  # by what was configured until now
         self._config = config
         self._named = {service.name: service for service in config.virtual_servers}
-        self._servers.configure(config.virtual_servers)
-        self._quorums.forget_all_but(config.virtual_servers)
+        self._reals = {
+            ServerKey(service.name, real.address, real.port): real
+            for service in config.virtual_servers
+            for real in service.real_servers
+        }
+        self._tell_quorums(self._quorums.forget_all_but(config.virtual_servers))
         self._judge(config.virtual_servers)
         self._schedule.replace(self._servers.checks())
         self._want()
@@ -85,14 +108,15 @@ class CheckRole:
 
     def _adopt(self, table: api.Table) -> None:
         """The first look at a dataplane: what it does is the last known health."""
+        self._first_table.set()
         known = last_known(self._config, table)
         if not known:
             return
         failed = self._servers.adopt(known)
         log.info("Adopted the health of %d servers from the dataplane, %d of them down", len(known), failed)
-        self._quorums = Quorums()
-        self._judge(self._config.virtual_servers)
-        self._want()
+        if self._named:  # it came after the start had gone on without it
+            self._judge(self._config.virtual_servers)
+            self._want()
 
     # --- what checks tell
 
@@ -105,27 +129,63 @@ class CheckRole:
                     self._on_changes(self._servers.passed(check))
                 case Down(check, reason):
                     self._on_changes(self._servers.failed(check, reason))
+                case Weighed(check, weight):
+                    self._on_changes(self._servers.weighed(check, weight))
 
     def _on_changes(self, changes: tuple[Change, ...]) -> None:
         for change in changes:
-            log.info("%s", change.text)
-            self._judge((self._named[change.key.service],))
-        if changes and not self._stale:
+            self._tell_changes((change,))
+            if change.moved or change.weighed:
+                self._judge((self._named[change.key.service],))
+                self._soon()
+
+    def _soon(self) -> None:
+        """All that this turn of the loop tells is one change."""
+        if not self._stale:
             self._stale = True
-            asyncio.get_running_loop().call_soon(
-                self._want
-            )  # all that this turn of the loop tells is one change
+            asyncio.get_running_loop().call_soon(self._want)
 
     def _judge(self, services: Iterable[VirtualServer]) -> None:
-        for text in self._quorums.judge(services, self._servers.down):
-            log.info("%s", text)
+        live = Health(self._servers.down, weights=self._servers.weights)  # views, not copies
+        self._tell_quorums(self._quorums.judge(services, live))
 
     def _want(self) -> None:
         self._stale = False
         self._reconciler.want(desired(self._config, self._health()))
 
     def _health(self) -> Health:
-        return Health(frozenset(self._servers.down), self._quorums.lost())
+        return Health(frozenset(self._servers.down), self._quorums.lost(), dict(self._servers.weights))
+
+    # --- who is told
+
+    def _tell_changes(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            if change.text:
+                log.info("%s", change.text)
+            service, real = self._named[change.key.service], self._reals[change.key]
+            self._telling.tell(notices.of_server(service, real, change, self._router_id))
+
+    def _tell_quorums(self, changes: Iterable[QuorumChange]) -> None:
+        for change in changes:
+            for text in sentences(change):
+                log.info("%s", text)
+            self._telling.tell(notices.of_quorum(change, self._router_id))
+
+    def _tell_the_end(self) -> None:
+        """``omega``: what is alive now is told to be down."""
+        ends = {change.service.name: change for change in self._quorums.end()}
+        for service in self._config.virtual_servers:
+            if not service.omega:
+                continue
+            for real in service.real_servers:
+                if ServerKey(service.name, real.address, real.port) not in self._servers.down:
+                    self._telling.tell(notices.of_the_end(service, real, self._router_id))
+            if end := ends.get(service.name):
+                self._telling.tell(notices.of_quorum(end, self._router_id))
+
+    @property
+    def _router_id(self) -> str:
+        return self._config.global_defs.router_id
 
     # --- what is told
 

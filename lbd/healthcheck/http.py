@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP_GET: one url, one connection. Status code and digest must be right (keepalived.conf(5)).
+"""HTTP_GET: one url, one connection. Status code, digest and regex must be right (keepalived.conf(5)).
 
 aiohttp's client decodes chunked bodies before anyone sees them, and keepalived's digest is of the bytes as sent; so
 this reads the answer itself, in a stream (docs/decisions/0301).
@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
+from typing import Protocol
 
-from lbd.healthcheck.connect import LocalError, broken, connected, local
-from lbd.healthcheck.probe import OK, Failure, Outcome, failed
-from lbd.healthcheck.response import Response, ResponseError
+from lbd.healthcheck.connect import LocalError, Reader, Stage, attempt, connected
+from lbd.healthcheck.pcre import PatternError
+from lbd.healthcheck.probe import OK, AnswerError, Failure, Outcome
+from lbd.healthcheck.response import Response
 from lbd.model.check import HttpGet, HttpUrl
 from lbd.model.net import endpoint
 
-_CHUNK = 16 * 1024
-_BREATH = 16
-"""Chunks after which others get their turn: data that is already there is received without a turn of the loop."""
 _ANY_SUCCESS = ((200, 299),)
 _PROTOCOLS = {
     "1.0": ("1.0", ""),
@@ -35,59 +35,76 @@ def request(check: HttpGet, url: HttpUrl) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+class Stream(Protocol):
+    async def send(self, data: bytes) -> None: ...
+    async def chunk(self) -> bytes:
+        """Empty at the end."""
+
+
+class PlainStream:
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.chunk = Reader(sock).chunk
+
+    async def send(self, data: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self._sock, data)
+
+
 class HttpProbe:
     def __init__(self, check: HttpGet, url: HttpUrl) -> None:
         self._check, self._url = check, url
 
     async def run(self) -> Outcome:
-        check = self._check
-        response = Response(digest=self._url.digest is not None)
-        sock: socket.socket | None = None
-        try:
-            async with asyncio.timeout(check.connect_timeout):
-                sock = await connected(check)
-                await asyncio.get_running_loop().sock_sendall(sock, request(check, self._url))
-                await _receive(sock, response)
-        except TimeoutError as error:
-            return broken(check, error) if error.errno else self._late(sock is not None, response)
-        except LocalError as error:
-            return local(check, error)
-        except OSError as error:
-            return broken(check, error)
-        except ResponseError as error:
-            return failed(check, error.failure, f"{self._url.path}: {error}")
-        finally:
-            if sock is not None:
-                sock.close()
-        return self._judge(response)
+        return await attempt(self._check, self._talk)
 
-    def _late(self, connection_stood: bool, response: Response) -> Outcome:
-        check = self._check
-        after = f"after {check.connect_timeout} s"
-        if not connection_stood:
-            return failed(check, Failure.TIMED_OUT, f"connect timed out {after}")
-        what = f"{response.received} bytes of its body" if response.status else "no whole answer"
-        return failed(check, Failure.SILENT, f"{self._url.path}: timed out {after} with {what}")
-
-    def _judge(self, response: Response) -> Outcome:
-        """All conditions that are given; 200-299 where no status code is, also beside a digest."""
-        url = self._url
-        if not any(low <= response.status <= high for low, high in url.status_codes or _ANY_SUCCESS):
-            return failed(self._check, Failure.STATUS, f"{url.path}: status code {response.status}")
-        if url.digest is not None and response.digest != url.digest.lower():
-            return failed(
-                self._check, Failure.DIGEST, f"{url.path}: digest {response.digest}, not {url.digest}"
-            )
+    async def _talk(self, stage: Stage) -> Outcome:
+        response = expected(self._url)
+        with await connected(self._check) as sock:
+            await ask(PlainStream(sock), self._check, self._url, response, stage)
+        judge(self._url, response)
         return OK
 
 
-async def _receive(sock: socket.socket, response: Response) -> None:
-    loop = asyncio.get_running_loop()
-    count = 0
-    while data := await loop.sock_recv(sock, _CHUNK):
-        if response.feed(data):
-            return
-        count += 1
-        if count % _BREATH == 0:
-            await asyncio.sleep(0)
-    response.end()
+def expected(url: HttpUrl) -> Response:
+    """Raises LocalError for a regex that is none."""
+    try:
+        return Response(digest=url.digest is not None, regex=url.regex)
+    except (PatternError, OSError) as error:
+        raise LocalError(f"{url.path}: {error}") from error
+
+
+async def ask(
+    stream: Stream,
+    check: HttpGet,
+    url: HttpUrl,
+    response: Response,
+    stage: Stage,
+    heard: Callable[[bytes], None] = lambda data: None,
+) -> None:
+    """Send the request and feed the response until it is whole. Raises AnswerError."""
+    try:
+        stage.goes_on(f"{url.path}: request")
+        await stream.send(request(check, url))
+        stage.goes_on(f"{url.path}: answer")
+        while data := await stream.chunk():
+            heard(data)
+            if response.feed(data):
+                return
+            what = (
+                f"with {response.received} bytes of its body" if response.status else "its headers not whole"
+            )
+            stage.doing = f"{url.path}: answer ({what})"
+        response.end()
+    except AnswerError as error:
+        raise AnswerError(error.failure, f"{url.path}: {error}") from error
+
+
+def judge(url: HttpUrl, response: Response) -> None:
+    """All conditions that are given; 200-299 where no status code is, also beside others. Raises AnswerError."""
+    if not any(low <= response.status <= high for low, high in url.status_codes or _ANY_SUCCESS):
+        raise AnswerError(Failure.STATUS, f"{url.path}: status code {response.status}")
+    if url.digest is not None and response.digest != url.digest.lower():
+        raise AnswerError(Failure.DIGEST, f"{url.path}: digest {response.digest}, not {url.digest}")
+    if response.search is not None and not response.search.good:
+        what = "matches, and is not to" if response.search.found else "does not match"
+        raise AnswerError(Failure.MISMATCH, f"{url.path}: the regex {what}")

@@ -2,17 +2,18 @@
 """When a check is tried, and what its results mean: keepalived's rules, without socket, clock or task.
 
 A Checker is asked ``next_deadline()``, told ``tick(now)`` when that time has come, carries out the Try that it gets
-(elsewhere), and tells ``result(outcome, now)``, which answers with what has changed. The rules (keepalived's
-check_tcp and check_http):
+(elsewhere), and tells ``result(outcome, now)``, which answers with what has changed. The rules (keepalived's check_*):
 
 - A failure is tried again up to ``retry`` times, ``delay_before_retry`` apart, before the check is down. A check that
-  never ran has used its retries up: one failure is enough.
+  never ran has used its retries up: one failure is enough. SMTP_CHECK has them from the first.
+- While down, TCP_CHECK and SMTP_CHECK go on trying so at each turn; the others try once a turn.
 - HTTP_GET goes through its urls one after another, ``delay_loop`` apart; it is the failing url that is tried again.
   While down, that url is asked at each turn; once it answers, all are gone through from the first.
+- A retry of MISC_CHECK comes ``delay_before_retry`` after the start of the script.
 - A fault of this machine (no socket, nothing to bind to) is no result; the check is put off.
 
 Unlike keepalived's, the beat is kept: the next turn is ``delay_loop`` after the planned start of this one, not after
-its end (docs/decisions/0300).
+its end (docs/decisions/0300). ``rise`` and ``fall`` are lbd's own.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ import math
 
 import msgspec
 
+from lbd.healthcheck import wording
 from lbd.healthcheck.probe import Failure, Outcome
-from lbd.model.check import Check, HttpGet
-from lbd.model.net import Address
+from lbd.model.check import HttpGet, MiscCheck, ScheduledCheck, SmtpCheck, TcpCheck
 
 _SHORTEST_LOOP = 0.01
 
@@ -31,7 +32,7 @@ _SHORTEST_LOOP = 0.01
 class Try(msgspec.Struct, frozen=True):
     """Carry out this check; step is the index of the url."""
 
-    check: Check
+    check: ScheduledCheck
     step: int = 0
 
 
@@ -40,36 +41,42 @@ class Log(msgspec.Struct, frozen=True):
 
 
 class Up(msgspec.Struct, frozen=True):
-    check: Check
+    check: ScheduledCheck
 
 
 class Down(msgspec.Struct, frozen=True):
-    check: Check
+    check: ScheduledCheck
     reason: str
 
 
-Event = Log | Up | Down
+class Weighed(msgspec.Struct, frozen=True):
+    """The weight that its servers shall have; None: the configured one."""
+
+    check: ScheduledCheck
+    weight: int | None
 
 
-def service_name(address: Address, port: int, protocol: str = "tcp") -> str:
-    """As keepalived writes a server in its log."""
-    return f"[{address}]:{protocol}:{port}"
+Event = Log | Up | Down | Weighed
 
 
 class Checker:
     """The state of one check. ``up`` is None until its first result."""
 
-    def __init__(self, check: Check, first: float) -> None:
+    def __init__(self, check: ScheduledCheck, first: float) -> None:
         self.check = check
         self.up: bool | None = None
         self.step = 0
-        self.name = service_name(check.connect_ip, check.connect_port)
         self._steps = len(check.urls) if isinstance(check, HttpGet) else 1
         self._failed_step = False
         """The url at ``step`` failed; while down it is asked alone."""
-        self._tries = check.retry
+        self._tries = 0 if isinstance(check, SmtpCheck) else check.retry
+        self._retries_while_down = isinstance(check, TcpCheck | SmtpCheck)
+        self._run = 0
+        """Turns in a row that went against ``up``."""
+        self._weight: int | None = None
         self._due: float | None = first
         self._beat = first
+        self._began = first
         self._local = ""
 
     def next_deadline(self) -> float | None:
@@ -79,56 +86,84 @@ class Checker:
     def tick(self, now: float) -> Try | None:
         if self._due is None or now < self._due:
             return None
-        self._due = None
+        self._due, self._began = None, now
         return Try(self.check, self.step)
+
+    def put_off(self, now: float) -> None:
+        """This turn is left out: the check is suspended."""
+        self._next_beat(now)
 
     def result(self, outcome: Outcome, now: float) -> tuple[Event, ...]:
         if self._due is not None:
             raise RuntimeError(f"a result for {self.check} that is not under way")
         if outcome.failure is Failure.LOCAL:
-            return self._put_off(outcome, now)
+            return self._rescheduled(outcome, now)
         self._local = ""
-        return self._passed(now) if outcome.ok else self._failed(outcome, now)
+        return self._passed(outcome, now) if outcome.ok else self._failed(outcome, now)
 
-    def _put_off(self, outcome: Outcome, now: float) -> tuple[Event, ...]:
+    def _rescheduled(self, outcome: Outcome, now: float) -> tuple[Event, ...]:
         self._next_beat(now)
         if outcome.reason == self._local:
             return ()
         self._local = outcome.reason
         return (Log(f"{outcome.reason}. Rescheduling."),)
 
-    def _passed(self, now: float) -> tuple[Event, ...]:
-        self._next_beat(now)
+    def _passed(self, outcome: Outcome, now: float) -> tuple[Event, ...]:
         self._tries = 0 if self.up is not None else self.check.retry
         said = self._step_passed()
         self.step += 1
         if self.step < self._steps:
             if self._failed_step:
                 self._failed_step, self.step = False, 0
+            self._next_step(now)
             return said
+        self._next_beat(now)
         self._failed_step, self.step, self._tries = False, 0, 0
+        said += self._weighed(outcome.weight)
         if self.up:
-            return ()
+            self._run = 0
+            return said
+        if not self._turned(self.check.rise):
+            return said
         self.up = True
-        return (*said, Log(self._success()), Up(self.check))
+        text = wording.success(self.check)
+        return (*said, *([Log(text)] if text else []), Up(self.check))
 
     def _failed(self, outcome: Outcome, now: float) -> tuple[Event, ...]:
+        check = self.check
         said: tuple[Event, ...] = ()
-        if self.up is not False and self.check.log_all_failures:
-            said = (Log(f"{self._try_failed(outcome)} ({outcome.reason})"),)
-        dead_web = self.up is False and isinstance(self.check, HttpGet)  # not retried, as keepalived does it
-        if self._tries < self.check.retry and not dead_web:
+        if self.up is not False and check.log_all_failures:
+            said = (Log(f"{wording.try_failed(check, outcome)} ({outcome.reason})"),)
+        if self._tries < check.retry and (self.up is not False or self._retries_while_down):
             self._tries += 1
-            self._due = now + self.check.delay_before_retry
+            after = self._began if isinstance(check, MiscCheck) else now
+            self._due = max(now, after + check.delay_before_retry)
             return said
         self._tries = 0
         self._failed_step = True
         self._next_beat(now)
         if self.up is False:
+            self._run = 0
             return said
-        retried = self.up is not None and self.check.retry > 0
-        self.up = False
-        return (*said, Log(self._failure(retried)), Log(outcome.reason), Down(self.check, outcome.reason))
+        if not self._turned(check.fall):
+            return said
+        text = wording.failure(check, outcome, has_run=self.up is not None)
+        self.up, self._weight = False, None
+        return (*said, Log(text), Log(outcome.reason), Down(check, outcome.reason))
+
+    def _turned(self, needed: int) -> bool:
+        """Is this turn the last that was needed? The first result of all decides alone."""
+        self._run += 1
+        if self.up is not None and self._run < needed:
+            return False
+        self._run = 0
+        return True
+
+    def _weighed(self, weight: int | None) -> tuple[Event, ...]:
+        if weight == self._weight:
+            return ()
+        self._weight = weight
+        return (Weighed(self.check, weight),)
 
     def _next_beat(self, now: float) -> None:
         """The first turn of the beat that is still to come."""
@@ -136,39 +171,14 @@ class Checker:
         self._beat += loop * max(1, math.floor((now - self._beat) / loop) + 1)
         self._due = self._beat
 
-    # keepalived's sentences
+    def _next_step(self, now: float) -> None:
+        """``fast_recovery``: the urls that are left, or all of them again, at once."""
+        if isinstance(self.check, HttpGet) and self.check.fast_recovery and not self.up:
+            self._due = now
+        else:
+            self._next_beat(now)
 
     def _step_passed(self) -> tuple[Event, ...]:
         if self.up or not isinstance(self.check, HttpGet):
             return ()
-        url = self.check.urls[self.step]
-        what = "MD5 digest" if url.digest is not None else "HTTP status code"
-        return (Log(f"{what} success to {self.name} url({url.path})"),)
-
-    def _success(self) -> str:
-        if isinstance(self.check, HttpGet):
-            return f"Remote Web server {self.name} succeed on service."
-        return f"TCP connection to {self.name} success."
-
-    def _failure(self, retried: bool) -> str:
-        kind = "HTTP_CHECK" if isinstance(self.check, HttpGet) else "TCP_CHECK"
-        return (
-            f"{kind} on service {self.name} failed{f' after {self.check.retry} retries' if retried else ''}."
-        )
-
-    def _try_failed(self, outcome: Outcome) -> str:
-        if isinstance(self.check, HttpGet):
-            return f"{_HTTP_TRY.get(outcome.failure, 'Error connecting')} server {self.name}."
-        what = "timeout" if outcome.failure is Failure.TIMED_OUT else "failed"
-        return f"TCP connection to {self.name} {what}."
-
-
-_HTTP_TRY: dict[Failure | None, str] = {
-    Failure.TIMED_OUT: "Timeout connecting",
-    Failure.SILENT: "Timeout HTTP read",
-    Failure.RESET: "Read error with",
-    Failure.NO_DATA: "Read, no data received from",
-    Failure.GARBAGE: "Read error with",
-    Failure.STATUS: "HTTP status code error to",
-    Failure.DIGEST: "MD5 digest error to",
-}
+        return (Log(wording.step_passed(self.check, self.check.urls[self.step])),)

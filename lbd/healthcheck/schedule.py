@@ -14,11 +14,11 @@ import logging
 import random
 import resource
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 
 from lbd.healthcheck.policy import Checker, Event, Try
 from lbd.healthcheck.probe import Failure, Outcome, Probe, failed
-from lbd.model.check import Check
+from lbd.model.check import ScheduledCheck, TrackedCheck
 
 log = logging.getLogger("lbd.healthcheck")
 
@@ -46,27 +46,32 @@ class Schedule:
         self._probe_for, self._on_events = probe_for, on_events
         self._limit = limit or descriptors_left()
         self._phase = random.random() if phase is None else phase
-        self._checkers: dict[Check, Checker] = {}
+        self._checkers: dict[ScheduledCheck, Checker] = {}
         self._running: dict[Checker, asyncio.Task[None]] = {}
         self._heap: list[tuple[float, int, Checker]] = []
         self._waiting: deque[Checker] = deque()
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
+        self._suspended: Set[TrackedCheck] = frozenset()
 
-    def checker(self, check: Check) -> Checker:
+    def suspend(self, checks: Set[TrackedCheck]) -> None:
+        """Their turns are left out until they are suspended no longer; they keep their state (``ha_suspend``)."""
+        self._suspended = checks
+
+    def checker(self, check: ScheduledCheck) -> Checker:
         return self._checkers[check]
 
     @property
     def under_way(self) -> int:
         return len(self._running)
 
-    def replace(self, checks: Iterable[Check]) -> None:
-        """Those that were there before keep their state and their place in the beat."""
+    def replace(self, checks: Iterable[TrackedCheck]) -> None:
+        """Those that were there before keep their state and their place in the beat. What has no turns is left out."""
         now = asyncio.get_running_loop().time()
         old, self._checkers = self._checkers, {}
         for check in checks:
-            if check in self._checkers:
+            if check in self._checkers or not isinstance(check, ScheduledCheck):
                 continue
             known = old.pop(check, None)
             self._checkers[check] = known or self._new(check, now)
@@ -86,7 +91,7 @@ class Schedule:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _new(self, check: Check, now: float) -> Checker:
+    def _new(self, check: ScheduledCheck, now: float) -> Checker:
         self._phase = (self._phase + _GOLDEN) % 1
         checker = Checker(check, now + self._phase * check.warmup)
         self._push(checker)
@@ -117,6 +122,10 @@ class Schedule:
     def _start(self, checker: Checker, now: float) -> None:
         if self._checkers.get(checker.check) is not checker:
             return  # unconfigured meanwhile
+        if checker.check in self._suspended:
+            checker.put_off(now)
+            self._push(checker)
+            return
         attempt = checker.tick(now)
         if attempt is not None:
             self._running[checker] = asyncio.create_task(self._run(checker, attempt))
@@ -136,5 +145,5 @@ class Schedule:
             self._on_events(events)
 
 
-def _own_fault(check: Check) -> Outcome:
+def _own_fault(check: ScheduledCheck) -> Outcome:
     return failed(check, Failure.LOCAL, "the check failed by an error of its own, see the log")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from lbd.model.net import Address
+from lbd.model.script import Script
 
 
 class TrackedCheck(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -151,13 +152,11 @@ class PingCheck(ConnectedCheck, frozen=True, kw_only=True, tag="PING_CHECK"):
 class MiscCheck(ScheduledCheck, frozen=True, kw_only=True, tag="MISC_CHECK"):
     """MISC_CHECK: a script says so by its exit code. Default retry is 0."""
 
-    misc_path: tuple[str, ...]
-    """The command's words; no shell is between."""
+    script: Script
+    """``misc_path``, and ``user``."""
     misc_timeout: float = 0.0
     """0: delay_loop."""
     misc_dynamic: bool = False
-    user: str | None = None
-    group: str | None = None
     connect_ip: Address = ""
     """Of the real server: for the log only."""
     connect_port: int = 0
@@ -181,5 +180,15 @@ class BfdCheck(TrackedCheck, frozen=True, kw_only=True, tag="BFD_CHECK"):
     """Of the ``bfd_instance``."""
 
 
-Check = TcpCheck | HttpGet
-"""Those that are carried out so far; the others join it with their probes."""
+Check = (
+    TcpCheck
+    | HttpGet
+    | SslGet
+    | SmtpCheck
+    | DnsCheck
+    | UdpCheck
+    | PingCheck
+    | MiscCheck
+    | FileCheck
+    | BfdCheck
+)

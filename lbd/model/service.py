@@ -9,6 +9,7 @@ import msgspec
 
 from lbd.model.check import Check
 from lbd.model.net import Address, endpoint
+from lbd.model.script import Script
 
 
 class Protocol(enum.Enum):
@@ -44,9 +45,23 @@ class RealServer(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()
     uthreshold: int = 0
     lthreshold: int = 0
+    notify_up: Script | None = None
+    notify_down: Script | None = None
+    smtp_alert: bool = False
+    """Its own word, else smtp_alert_checker, else smtp_alert of global_defs; else on where mail is configured."""
 
     def __str__(self) -> str:
         return endpoint(self.address, self.port)
+
+
+class FlapDamping(msgspec.Struct, frozen=True):
+    """``flap_damping COUNT WINDOW HOLD``: a server that failed COUNT times within WINDOW seconds stays out until it was
+    well for HOLD seconds.
+    """
+
+    count: int
+    window: float
+    hold: float
 
 
 class VirtualServer(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +85,19 @@ class VirtualServer(msgspec.Struct, frozen=True, kw_only=True):
     delay_loop: float = 60.0
     establish_timeout: int = 0
     """Seconds; 0 means the dataplane's own."""
+    quorum_up: Script | None = None
+    quorum_down: Script | None = None
+    smtp_alert: bool = False
+    """Its own word, else smtp_alert_checker, else smtp_alert of global_defs; else off."""
+    ha_suspend: bool = False
+    """Checks run only while the address of the service is one of this machine's; never for a group."""
+    slow_start: float = 0.0
+    """lbd's own: seconds over which the weight of a server that came back grows to its whole."""
+    flap_damping: FlapDamping | None = None
+    """lbd's own."""
+    panic_threshold: int = 0
+    """lbd's own: if more than so many percent of the servers fail within one delay_loop, all are kept as they were; 0:
+    never."""
 
 
 class LocalAddressRange(msgspec.Struct, frozen=True):

@@ -5,60 +5,27 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 
 from lbd.healthcheck.http import HttpProbe
 from lbd.healthcheck.probe import Failure, Outcome
 from lbd.healthcheck.tcp import TcpProbe
-from lbd.model import HttpGet, HttpUrl, TcpCheck
+from lbd.model import HttpGet, HttpUrl, Regex, TcpCheck
+from tests.unit import checks_stage as stage
+from tests.unit.checks_stage import Talk, closed_port, serving
 
 BODY = b"hello, checker\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n" + BODY
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-@pytest.fixture(params=["127.0.0.1", "::1"])
+@pytest.fixture(params=stage.HOSTS)
 def host(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@asynccontextmanager
-async def serving(host: str, talk: Talk) -> AsyncIterator[int]:
-    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await reader.readuntil(b"\r\n\r\n")
-            await talk(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    talks: set[asyncio.Task[None]] = set()
-
-    async def noted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(once(reader, writer))
-        talks.add(task)
-        await asyncio.wait([task])
-
-    server = await asyncio.start_server(noted, host, 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        await asyncio.gather(*talks)
-
-
 def saying(*pieces: bytes) -> Talk:
-    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-
-    return talk
+    return stage.saying(*pieces, after=b"\r\n\r\n")
 
 
 async def get(host: str, port: int, timeout: float = 2.0, **url: object) -> Outcome:
@@ -67,14 +34,8 @@ async def get(host: str, port: int, timeout: float = 2.0, **url: object) -> Outc
     return await HttpProbe(check, page).run()
 
 
-def closed_port(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
-        sock.bind((host, 0))
-        return int(sock.getsockname()[1])
-
-
 async def test_tcp(host):
-    async with serving(host, saying()) as port:
+    async with serving(host, stage.saying()) as port:
         assert (await TcpProbe(TcpCheck(connect_ip=host, connect_port=port)).run()).ok
     shown = f"[{host}]" if ":" in host else host
     port = closed_port(host)
@@ -82,21 +43,9 @@ async def test_tcp(host):
     assert outcome == Outcome(Failure.REFUSED, f"TCP_CHECK {shown}:{port}: connection refused")
 
 
-async def test_tcp_that_is_not_accepted_times_out():
-    """A full backlog drops the SYN: the deadline ends it."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen(0)
-        check = TcpCheck(connect_ip="127.0.0.1", connect_port=server.getsockname()[1], connect_timeout=0.3)
-        fill = [socket.socket() for _ in range(4)]
-        try:
-            for one in fill:
-                one.setblocking(False)
-                one.connect_ex(server.getsockname())
-            outcome = await TcpProbe(check).run()
-        finally:
-            for one in fill:
-                one.close()
+async def test_tcp_that_is_not_accepted_times_out(host):
+    with stage.full_backlog(host) as port:
+        outcome = await TcpProbe(TcpCheck(connect_ip=host, connect_port=port, connect_timeout=0.3)).run()
     assert outcome.failure is Failure.TIMED_OUT
     assert outcome.reason.endswith("connect timed out after 0.3 s")
 
@@ -154,27 +103,55 @@ async def test_hostile_answers(host, name):
     assert outcome.reason.isprintable()
 
 
-@pytest.mark.parametrize("where", ["silent", "header", "body"])
-async def test_a_dribbling_server_fails_at_the_deadline(host, where):
-    """A byte every 50 ms, for ever: the try ends after its 0.5 s and not later."""
+@pytest.mark.parametrize(
+    ("pattern", "more", "failure"),
+    [
+        (b"check.r", {}, None),
+        (b"CHECKER", {}, Failure.MISMATCH),
+        (b"CHECKER", {"options": ("caseless",)}, None),
+        (b"hello", {"min_offset": 1}, Failure.MISMATCH),
+        (b"checker", {"max_offset": 7}, Failure.MISMATCH),
+        (b"checker", {"max_offset": 8}, None),
+        (b"error", {"no_match": True}, None),
+        (b"hello", {"no_match": True}, Failure.MISMATCH),
+        (b"HTTP", {}, Failure.MISMATCH),  # the headers are not looked at
+        (b"(", {}, Failure.LOCAL),
+    ],
+)
+async def test_regex(pattern, more, failure):
+    async with serving("127.0.0.1", saying(ANSWER[:50], ANSWER[50:])) as port:
+        outcome = await get("127.0.0.1", port, regex=Regex(pattern=pattern, **more))
+    assert outcome.failure is failure, outcome
 
-    heads = {
-        "silent": b"",
-        "header": b"HTTP/1.0 200 OK\r\nX-Slow: ",
-        "body": b"HTTP/1.0 200 OK\r\nContent-Length: 1000000\r\n\r\n",
-    }
 
-    async def dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(heads[where])
-        gone = asyncio.ensure_future(reader.read())
-        while not gone.done():
-            await asyncio.wait([gone], timeout=0.05)
-            if where != "silent":
-                writer.write(b"H")
+async def test_every_condition_must_hold(host):
+    right = hashlib.md5(BODY, usedforsecurity=False).hexdigest()
+    regex = Regex(pattern=b"hello")
+    async with serving(host, saying(ANSWER)) as port:
+        assert (await get(host, port, digest=right, regex=regex)).ok
+        assert (await get(host, port, digest="0" * 32, regex=regex)).failure is Failure.DIGEST
+        assert (await get(host, port, digest=right, regex=Regex(pattern=b"bye"))).failure is Failure.MISMATCH
+        assert (await get(host, port, digest=right, status_codes=((404, 404),))).failure is Failure.STATUS
 
-    async with serving(host, dribble) as port:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        outcome = await get(host, port, timeout=0.5, digest="0" * 32)
-        assert loop.time() - began < 0.6
-    assert outcome.failure in (Failure.SILENT, Failure.TIMED_OUT)
+
+async def test_the_source_of_a_check():
+    peers = []
+
+    async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peers.append(writer.get_extra_info("peername")[:2])
+
+    source = closed_port("127.0.0.2")
+    async with serving("127.0.0.1", note) as port:
+        check = TcpCheck(
+            connect_ip="127.0.0.1", connect_port=port, bindto="127.0.0.2", bind_port=source, bind_if="lo"
+        )
+        outcome = await TcpProbe(check).run()
+        assert outcome.ok, outcome
+    assert peers in ([("127.0.0.2", source)], [])  # reset before it was accepted, or after
+
+
+async def test_what_this_machine_lacks_is_its_own_fault():
+    check = TcpCheck(connect_ip="127.0.0.1", connect_port=9, bind_if="nosuch0")
+    outcome = await TcpProbe(check).run()
+    assert outcome.failure is Failure.LOCAL
+    assert "cannot bind to interface nosuch0" in outcome.reason
