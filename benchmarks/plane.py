@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from array import array
+from typing import Any
 
 from benchmarks.frames import ACK, GATEWAY, NETS, OURS, SYN, frame, plus
 from benchmarks.hugepages import eal_memory
@@ -16,6 +17,7 @@ BURST = 32
 ANSWER = 96
 """Bytes of a flow's answer in ``Dataplane.replay``."""
 PORT = 53
+REALS = 10
 POOL_PORTS = 64_000
 """Of one local address, about."""
 
@@ -28,23 +30,18 @@ def start_eal(megabytes: int, worker: bool = False) -> None:
 
 
 def services(
-    method: str,
-    family: int,
-    protocol: str,
-    number: int = 1,
-    reals: int = 10,
-    flows: int = 0,
-    spread: int = 10,
+    method: str, family: int, protocol: str, number: int = 1, flows: int = 0, **more: Any
 ) -> list[api.Change]:
-    """Equal services of one method, on addresses one after another; each takes some of ``spread`` real servers."""
+    """So many services on addresses one after another, of REALS real servers each; ``more`` is of ``api.Service``."""
     net = NETS[family]
     locals_ = (api.LocalAddress(plus(net.local, n), "eth0") for n in range(1 + flows // POOL_PORTS))
     changes: list[api.Change] = [api.SetPool(api.LocalPool("p", tuple(locals_)))]
+    reals = tuple(api.Real(plus(net.real, n), PORT, 1, api.Method(method)) for n in range(REALS))
     for n in range(number):
         key = api.ServiceKey(plus(net.vip, n), PORT, api.Protocol[protocol.upper()])
-        behind = (plus(net.real, (n * reals + i) % max(spread, reals)) for i in range(reals))
-        to = tuple(api.Real(address, PORT, 1, api.Method(method)) for address in behind)
-        changes.append(api.SetService(api.Service(key=key, scheduler="rr", reals=to, pool="p")))
+        given: dict[str, Any] = {"key": key, "scheduler": "rr", "reals": reals, "pool": "p"} | more
+        service = api.Service(**given)
+        changes.append(api.SetService(service))
     return changes
 
 

@@ -79,6 +79,11 @@ def eal_init(arguments):
     _kept_for_eal.append(kept)
 
 
+def tsc_hertz():
+    """Cycles per second of the clock in which ``replay`` measures."""
+    return rte_get_tsc_hz()
+
+
 _kept_for_eal = []
 _numbers = itertools.count()
 """DPDK's names of pools and tables are one space for the process."""

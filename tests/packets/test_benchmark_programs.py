@@ -13,6 +13,16 @@ SMALL = {"ROUNDS": 2, "PACKETS": 320, "FLOWS": {"1k": 1_000}}
 PROGRAMS = {
     "pipeline": (SMALL, 12),
     "stages": (SMALL, 4 * 7),
+    "connections": (
+        {
+            "ROUNDS": 2,
+            "WINDOW": 320,
+            "WINDOWS": 2,
+            "WARM": 0.001,
+            "CAPACITY": dict.fromkeys(("fnat", "nat", "dr"), 30_000),
+        },
+        5,
+    ),
     "services": (SMALL | {"NEW": 320, "FLOWS": 1_000, "NUMBERS": {"20": 20}}, 2),
 }
 
