@@ -64,22 +64,25 @@ class Instance:
 
     # --- events
 
-    def start(self, now: float, begins: float | None = None, *, lead: bool = True) -> list[Action]:
-        """From INIT. begins: when time begins to count (vrrp_startup_delay). lead: an owner may be MASTER at once."""
+    def start(self, now: float, begins: float | None = None, *, group_owns: bool | None = None) -> list[Action]:
+        """From INIT. begins: when time begins to count (vrrp_startup_delay).
+
+        group_owns: of a member of a sync group, whether all members own their addresses. An owner by itself, or in
+        such a group, is MASTER at once. In another group ``state MASTER`` leaves one interval, in which another master
+        would be heard; by itself it leaves the whole master-down interval (as 2.2.7 and later do, measured).
+        """
         if self.standing.faults:
             return self.move(Event.FAULT, now)
         if self.standing.awaited:
             return []
         begins = now if begins is None else max(now, begins)
-        owner = self.conf.priority == OWNER and self.conf.state is VrrpState.MASTER and lead
-        if owner and begins <= now:
+        wants = self.conf.state is VrrpState.MASTER
+        at_once = wants and self.conf.priority == OWNER and group_owns is not False
+        if at_once and begins <= now:
             return self.move(Event.START_OWNER, now)
         actions = self.move(Event.START, now)
-        wait = self.master_down_interval()
-        if owner:
-            wait = 0.0
-        elif self.conf.state is VrrpState.MASTER:
-            # one interval, in which another master would be heard
+        wait = 0.0 if at_once else self.master_down_interval()
+        if wants and group_owns is False:
             wait = self.conf.advert_int + timers.skew(self.conf, OWNER, self.conf.advert_int)
         self.timers[Timer.DOWN] = begins + wait
         return actions

@@ -80,13 +80,13 @@ class Routers:
             if any(m.state is VrrpState.FAULT for m in group.members):
                 return self._carried(instance, instance.move(Event.GROUP_FAULT, now), now)
             return []
-        lead = group is None or group.owns
+        owns = None if group is None else group.owns
         if group is not None and group.state is VrrpState.MASTER:
             # one that a reload has brought joins its group, instead of taking it down
-            joined = [*instance.start(now, lead=False), *instance.move(Event.GROUP_MASTER, now)]
+            joined = [*instance.start(now, group_owns=False), *instance.move(Event.GROUP_MASTER, now)]
             self._schedule(instance)
             return of(instance, joined)
-        return self._carried(instance, instance.start(now, self.begins, lead=lead), now)
+        return self._carried(instance, instance.start(now, self.begins, group_owns=owns), now)
 
     def restore(self, state: InstanceState, now: float) -> Actions:
         """Go on where a process that died was."""

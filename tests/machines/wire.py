@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
+import math
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -51,24 +54,43 @@ def ip_header(length: int, ttl: int, source: str, destination: str) -> bytes:
 class Node:
     """One machine, its address, and what it has done to its kernel."""
 
-    def __init__(self, wire: Wire, number: int, config: Config) -> None:
-        self.wire, self.config = wire, config
+    def __init__(self, wire: Wire, number: int, config: Config | None) -> None:
+        """config: None for one that is given its instance later, by ``configure``."""
+        self.wire, self.config = wire, Config()
         self.v4, self.v6 = f"10.0.0.{number}", f"fe80::{number}"
         self.routers = Routers()
         self.held: set[str] = set()
         """Instances whose addresses the kernel has."""
         self.garps = 0
-        self.sent = 0
+        self.adverts: list[int] = []
+        """Priorities of the adverts that it sent."""
         self.log: list[str] = []
         self.told: list[Notify] = []
         self.alive = True
         self.deaf = False
         wire.nodes.append(self)
-        _, new = self.routers.configure(config, wire.now)
+        if config is not None:
+            self.configure(*config.vrrp_instances, groups=config.vrrp_sync_groups)
+
+    def configure(self, *instances: VrrpInstance, groups: Iterable[VrrpSyncGroup] = ()) -> None:
+        """As the start and every reload does."""
+        self.config = Config(vrrp_instances=instances, vrrp_sync_groups=tuple(groups))
+        actions, new = self.routers.configure(self.config, self.wire.now)
+        self.apply(actions)
         for name in new:
             member = self.routers.instances[name]
             member.source = self.v6 if member.conf.is_ipv6 else self.v4
-            self.apply(self.routers.start(name, wire.now))
+            member.security.wall = lambda: self.wire.now
+        for name in new:
+            self.apply(self.routers.start(name, self.wire.now))
+
+    @property
+    def sent(self) -> int:
+        return len(self.adverts)
+
+    def conf(self, name: str | None = None) -> VrrpInstance:
+        """Of that instance, or of the only one."""
+        return self.routers.instances[name or next(iter(self.routers.instances))].conf
 
     def state(self, name: str = "VI_1") -> VrrpState:
         return self.routers.instances[name].state
@@ -82,7 +104,7 @@ class Node:
         for one, action in actions:
             match action:
                 case SendAdvert(priority):
-                    self.sent += 1
+                    self.adverts.append(priority)
                     self.wire.carry(self, one, priority)
                 case Settle(hold):
                     (self.held.add if hold else self.held.discard)(one.conf.name)
@@ -106,15 +128,30 @@ class Node:
         self.alive = False
         self.held.clear()
 
+    def boot(self) -> None:
+        """The machine is on again, with the same configuration."""
+        self.alive, self.routers = True, Routers()
+        self.configure(*self.config.vrrp_instances, groups=self.config.vrrp_sync_groups)
+
+
+Copy = tuple[Node, VrrpInstance, Datagram]
+"""Whom it goes to, on behalf of which virtual router, and what it is."""
+
 
 class Wire:
     def __init__(self) -> None:
         self.now = 100.0
         self.nodes: list[Node] = []
         self.cut = False
-        self.carries: Callable[[Node, Node], bool] = lambda sender, receiver: not self.cut
-        """Asked for every copy of a datagram: a wire that loses some of them answers so."""
-        self.under_way: deque[tuple[Node, Node, VrrpInstance, Datagram]] = deque()
+        self.cut_links: set[str] = set()
+        """Names of interfaces: what is sent on these does not arrive."""
+        self.carries: Callable[[], int] = lambda: 1
+        """How many times the next copy arrives: 0 loses it, 2 doubles it."""
+        self.takes: Callable[[], float] = lambda: 0.0
+        """Seconds that the next copy is under way: unequal ones overtake each other."""
+        self.under_way: deque[Copy] = deque()
+        self.late: list[tuple[float, int, Copy]] = []
+        self._numbers = itertools.count()
         self._delivering = False
 
     def node(self, *instances: VrrpInstance, groups: Iterable[VrrpSyncGroup] = ()) -> Node:
@@ -130,15 +167,25 @@ class Wire:
             for node in self.nodes:
                 own = node.v6 if conf.is_ipv6 else node.v4
                 if node is not sender and destination in (group, own):
-                    self.under_way.append((sender, node, conf, made))
+                    self._send((node, conf, made))
+
+    def _send(self, copy: Copy) -> None:
+        if self.cut or copy[1].interface in self.cut_links:
+            return
+        for _ in range(self.carries()):
+            seconds = self.takes()
+            if seconds:
+                heapq.heappush(self.late, (self.now + seconds, next(self._numbers), copy))
+            else:
+                self.under_way.append(copy)
 
     def deliver(self) -> None:
         if self._delivering:
             return
         self._delivering = True
         while self.under_way:
-            sender, node, conf, made = self.under_way.popleft()
-            if node.alive and not node.deaf and self.carries(sender, node):
+            node, conf, made = self.under_way.popleft()
+            if node.alive and not node.deaf:
                 node.hear(conf, made)
         self._delivering = False
 
@@ -152,12 +199,18 @@ class Wire:
                 if n.alive and (d := n.routers.next_deadline()) is not None
             ]
             first = min(due, default=None)
-            if first is None or first[0] > end:
+            arrives = self.late[0][0] if self.late else math.inf
+            at = min(first[0] if first else math.inf, arrives)
+            if at > end:
                 self.now = end
                 return
-            self.now = max(self.now, first[0])
-            node = self.nodes[first[1]]
-            node.apply(node.routers.tick(self.now))
+            self.now = max(self.now, at)
+            if arrives <= at:
+                self.under_way.append(heapq.heappop(self.late)[2])
+                self.deliver()
+            elif first:
+                node = self.nodes[first[1]]
+                node.apply(node.routers.tick(self.now))
 
     def masters(self, name: str = "VI_1") -> list[Node]:
         return [n for n in self.nodes if n.alive and n.state(name) is VrrpState.MASTER]
