@@ -20,6 +20,10 @@ class Protocol(enum.Enum):
     TCP = 6
     UDP = 17
 
+    def __lt__(self, other: Protocol) -> bool:
+        """By number: services of one address and port are in an order, too."""
+        return bool(self.value < other.value)
+
 
 class Method(enum.Enum):
     """Forwarding method of a real server."""
