@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyparsing as pp
@@ -13,19 +13,6 @@ from lbd.confparser.values import RefusedError, Value, convert_int, convert_text
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 MAX_RANGE = 65536
-
-
-@dataclass(frozen=True, slots=True)
-class AddressLine:
-    """``ADDR[/PREFIX] [dev IF] [scope S] [label L] [brd A] …``. Options that are only known by name are listed."""
-
-    address: str
-    prefix: int
-    dev: str | None = None
-    scope: str | None = None
-    brd: str | None = None
-    label: str | None = None
-    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +207,7 @@ def acl_entry() -> Value:
     return Value(word(_convert_acl, expected), expected)
 
 
-# the lines of virtual_ipaddress
-
-
-@dataclass(frozen=True, slots=True)
-class _Option:
-    name: str
-    value: Any = field(default=None)
+# what options of an address are followed by
 
 
 def _convert_scope(content: str) -> str:
@@ -245,14 +226,6 @@ def _convert_brd(content: str) -> str:
     return content if content in "+-" and content else convert_address(content)
 
 
-def _unknown(content: str) -> str:
-    raise RefusedError(f"unknown option '{content}'")
-
-
-def _option(name: str, value: pp.ParserElement, called: str | None = None) -> pp.ParserElement:
-    return (literal(name) - value).set_parse_action(lambda tokens: [_Option(called or name, tokens[1])])
-
-
 ADDRESS_SCOPE = Value(
     word(_convert_scope, "global, site, link, host, nowhere or 0–255"),
     "global, site, link, host, nowhere or 0–255",
@@ -260,49 +233,6 @@ ADDRESS_SCOPE = Value(
 BROADCAST = Value(word(_convert_brd, "an address, + or -"), "an address, + or -")
 LABEL = Value(word(_convert_label, "a label of at most 15 characters"), "a label of at most 15 characters")
 PREFIXED = Value(word(convert_prefixed, "ADDRESS[/PREFIX]"), "ADDRESS[/PREFIX]")
-
-_FLAGS = ("home", "-nodad", "mngtmpaddr", "noprefixroute", "autojoin", "no_track", "use_vmac")
-_WITH_WORD = ("peer", "preferred_lft", "track_group")
-
-
-def address_line() -> Value:
-    """keepalived.conf(5), virtual_ipaddress."""
-    options = (
-        _option("dev", word(convert_text, "an interface name"))
-        | _option("scope", word(_convert_scope, "global, site, link, host, nowhere or 0–255"))
-        | _option("brd", word(_convert_brd, "an address, + or -"))
-        | _option("broadcast", word(_convert_brd, "an address, + or -"), "brd")
-        | _option("label", word(_convert_label, "a label of at most 15 characters"))
-        | (literal(*_WITH_WORD) - word(convert_text, "a word")).set_parse_action(
-            lambda t: [_Option(t[0], t[1])]
-        )
-        | literal(*_FLAGS).set_parse_action(lambda t: [_Option(t[0])])
-        | word(_unknown, "dev, scope, label, brd or another option of an address", soft=True)
-    )
-    grammar = word(convert_prefixed, "an address with or without /PREFIX") + options[...]
-    return Value(
-        grammar, "ADDRESS[/PREFIX] [dev IF] [scope SCOPE] [label LABEL] [brd ADDRESS]", make=_address_line
-    )
-
-
-def _address_line(tokens: list[Any]) -> AddressLine:
-    (address_text, prefix), *options = tokens
-    known = {o.name: o.value for o in options if o.name in ("dev", "scope", "brd", "label")}
-    others = tuple(o.name for o in options if o.name not in known)
-    return AddressLine(address_text, prefix, others=others, **known)
-
-
-def peer_line() -> Value:
-    """A line of unicast_peer: ``ADDR [min_ttl N] [max_ttl N]``."""
-    ttl = (literal("min_ttl", "max_ttl") - word(convert_int(0, 255), "0–255")).set_parse_action(
-        lambda t: [_Option(t[0], t[1])]
-    )
-    unknown = word(_unknown, "min_ttl or max_ttl", soft=True)
-
-    def make(tokens: list[Any]) -> Endpoint:
-        return Endpoint(tokens[0], None if len(tokens) == 1 else 0)
-
-    return Value(word(convert_address, "an address") + (ttl | unknown)[...], "ADDRESS", make=make)
 
 
 # http

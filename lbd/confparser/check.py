@@ -72,7 +72,7 @@ class Checker:
             elif row is not None:
                 self._directive(node, row, items, quiet)
             elif block.entry is not None:
-                self._entries(node, block, block.entry, items)
+                self._entries(node, block, block.entry, items, quiet)
             elif not block.unchecked:
                 self._unknown(node, block)
         return items
@@ -160,13 +160,14 @@ class Checker:
             code, f"{row.name} needs a value", node.place(len(node.words)), expected=row.value.expected
         )
 
-    def _not_done(self, node: Node, row: Keyword) -> None:
+    def _not_done(self, node: Node, row: Keyword, index: int = 0) -> None:
         if row.status is Status.NOT_YET:
-            self._report.add("LB0115", f"{row.name} is not carried out yet: {row.consequence}", node.place())
+            message = f"{row.name} is not carried out yet: {row.consequence}"
+            self._report.add("LB0115", message, node.place(index))
         else:
-            self._report.add("LB0116", f"{row.name} has no effect here: {row.consequence}", node.place())
+            self._report.add("LB0116", f"{row.name} has no effect here: {row.consequence}", node.place(index))
 
-    def _entries(self, node: Node, block: Block, value: Value, items: list[Item]) -> None:
+    def _entries(self, node: Node, block: Block, value: Value, items: list[Item], quiet: bool) -> None:
         if node.children is not None:
             self._report.add("LB0104", "no block may stand here: it is left out", node.place())
             return
@@ -178,8 +179,19 @@ class Checker:
             self._complain(node, reading.complaints, 0)
         if reading.used < len(node.words):
             self._extra(node, value, reading.used, node.words[0])
+        for name, index in reading.options:
+            if (row := block.words.get(name)) is not None:
+                self._word(node, row, index, quiet)
         if reading.value is not None:
             items.append(Item(None, reading.value, node))
+
+    def _word(self, node: Node, row: Keyword, index: int, quiet: bool) -> None:
+        """A word of a line is a row as well as a keyword is."""
+        if row.deprecated:
+            message = f"{row.name} is deprecated"
+            self._report.add("LB0114", message, node.place(index), suggestion=row.deprecated)
+        if row.status is not Status.WORKS and not quiet:
+            self._not_done(node, row, index)
 
     def _complain(self, node: Node, complaints: tuple[Complaint, ...], first: int, code: str = "") -> None:
         for complaint in complaints:

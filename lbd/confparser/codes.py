@@ -95,6 +95,11 @@ CODES: dict[str, Code] = {
     "LB0316": Code(_E, 5, "a tracked script does not exist"),
     "LB0317": Code(_W, 5, "a tracker that tracks nothing new"),
     "LB0318": Code(_W, 5, "a setting of virtual MACs without one"),
+    "LB0319": Code(_E, 5, "a route or rule that cannot be set"),
+    "LB0320": Code(_W, 5, "a route or rule is adjusted"),
+    "LB0321": Code(_W, 5, "a setting that strict mode does not allow"),
+    "LB0322": Code(_W, 5, "two instances with one interface of their own"),
+    "LB0323": Code(_E, 5, "a setting of an interface that does not exist"),
     # services
     "LB0401": Code(_E, 5, "a virtual server without real servers", absent=("real_server",)),
     "LB0402": Code(_W, 5, "lb_algo is missing", absent=("lb_algo", "lvs_sched")),
@@ -127,4 +132,5 @@ CODES: dict[str, Code] = {
     "LB0504": Code(_E, 5, "a block lacks something it is nothing without", absent=("misc_path",)),
     # scripts
     "LB0601": Code(_S, 6, "scripts without enable_script_security", absent=("enable_script_security",)),
+    "LB0602": Code(_S, 6, "a secret that others can read"),
 }

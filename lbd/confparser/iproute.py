@@ -144,6 +144,16 @@ def convert_destination(content: str) -> str:
     return f"{address}/{length}"
 
 
+def convert_route_word(content: str) -> str:
+    """A word of a route that is no option must be its destination."""
+    try:
+        return convert_destination(content)
+    except RefusedError as error:
+        if content[:1].isalpha() and ":" not in content:
+            raise RefusedError(f"unknown option '{content}'") from None
+        raise error from None
+
+
 def via() -> Value:
     grammar = pp.Opt(literal("inet", "inet6").suppress()) + word(convert_address, "an address")
     return Value(grammar, "[inet|inet6] an address")
@@ -161,15 +171,15 @@ MARK = Value(word(_convert_mark, "MARK[/MASK]"), "MARK[/MASK], each up to 429496
 
 
 def span(high: int, what: str, *, single: bool = False) -> Value:
-    """``A-B``. keepalived 2.2.7 refuses a single port."""
+    """``A-B`` as two numbers; ``single`` also takes ``A``, as one."""
     expected = f"{what} FIRST-LAST, each up to {high}"
     number = convert_int(0, high)
 
-    def convert(content: str) -> tuple[int, int]:
+    def convert(content: str) -> tuple[int, ...]:
         first, dash, last = content.partition("-")
         if not dash and not single:
             raise RefusedError(f"'{content}' is not a range")
-        return number(first), number(last if dash else first)
+        return (number(first), number(last)) if dash else (number(first),)
 
     return Value(word(convert, expected), expected)
 

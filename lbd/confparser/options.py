@@ -37,12 +37,13 @@ def options(rows: Mapping[str, Keyword]) -> pp.ParserElement:
     return pp.MatchFirst([option(name, row.value) for name, row in rows.items() if not name.startswith("(")])
 
 
+def refuse(content: str) -> str:
+    """The converter of a word that may not be there. Raises RefusedError."""
+    raise RefusedError(f"unknown option '{content}'")
+
+
 def unknown(rows: Mapping[str, Keyword], what: str) -> pp.ParserElement:
     """A word that is none of them: said, and passed over."""
-
-    def refuse(content: str) -> str:
-        raise RefusedError(f"unknown option '{content}'")
-
     names = ", ".join(name for name in rows if not name.startswith("("))
     return word(refuse, f"{what}: {names}", soft=True)
 

@@ -27,6 +27,7 @@ from lbd.model.config import (
     GlobalDefs,
 )
 from lbd.model.notify import Fifo, Mail, Notify, Telling
+from lbd.model.route import Encap, NextHop, Route, Rule
 from lbd.model.script import Script
 from lbd.model.service import (
     ForwardingMethod,
@@ -41,8 +42,10 @@ from lbd.model.track import Tracked, TrackFile, TrackGroup, Tracking, TrackProce
 from lbd.model.vrrp import (
     Authentication,
     AuthHmac,
+    GarpGroup,
     HmacKey,
     Ipvlan,
+    LinkDelay,
     TrackedInterface,
     UnicastPeer,
     VirtualAddress,
@@ -60,23 +63,29 @@ __all__ = [
     "Check",
     "Config",
     "DnsCheck",
+    "Encap",
     "Fifo",
     "FileCheck",
     "ForwardingMethod",
+    "GarpGroup",
     "GlobalDefs",
     "HmacKey",
     "HttpGet",
     "HttpUrl",
     "Ipvlan",
+    "LinkDelay",
     "LocalAddressGroup",
     "LocalAddressRange",
     "Mail",
     "MiscCheck",
+    "NextHop",
     "Notify",
     "PingCheck",
     "Protocol",
     "RealServer",
     "Regex",
+    "Route",
+    "Rule",
     "Script",
     "ServiceAddress",
     "SmtpCheck",

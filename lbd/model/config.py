@@ -7,9 +7,10 @@ import msgspec
 
 from lbd.model.bfd import BfdInstance
 from lbd.model.notify import Telling
+from lbd.model.route import Route, Rule
 from lbd.model.service import LocalAddressGroup, VirtualServer
 from lbd.model.track import TrackFile, TrackGroup, TrackProcess, VrrpScript
-from lbd.model.vrrp import VrrpInstance, VrrpSyncGroup
+from lbd.model.vrrp import GarpGroup, LinkDelay, VirtualAddress, VrrpInstance, VrrpSyncGroup
 
 
 class GlobalDefs(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +20,16 @@ class GlobalDefs(msgspec.Struct, frozen=True, kw_only=True):
     lvs_timeout_tcpfin: int = 0
     lvs_timeout_udp: int = 0
     telling: Telling = Telling()
+    default_interface: str = "eth0"
+    vrrp_garp_interval: float = 0.0
+    """Seconds between two gratuitous ARPs on an interface; 0: none."""
+    vrrp_gna_interval: float = 0.0
+    vrrp_startup_delay: float = 0.0
+    vrrp_delay_after_boot: float = 0.0
+    log_unknown_vrids: bool = False
+    disable_local_igmp: bool = False
+    vmac_prefix: str = "vrrp"
+    vmac_addr_prefix: str = "vrrp"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,5 +41,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     track_processes: tuple[TrackProcess, ...] = ()
     bfd_instances: tuple[BfdInstance, ...] = ()
     track_groups: tuple[TrackGroup, ...] = ()
+    static_ipaddress: tuple[VirtualAddress, ...] = ()
+    static_routes: tuple[Route, ...] = ()
+    static_rules: tuple[Rule, ...] = ()
+    garp_groups: tuple[GarpGroup, ...] = ()
+    interface_up_down_delays: tuple[LinkDelay, ...] = ()
     virtual_servers: tuple[VirtualServer, ...] = ()
     local_address_groups: tuple[LocalAddressGroup, ...] = ()

@@ -9,6 +9,7 @@ import msgspec
 
 from lbd.model.net import Address
 from lbd.model.notify import Notify
+from lbd.model.route import Route, Rule
 from lbd.model.track import Tracking
 
 
@@ -99,6 +100,23 @@ class AuthHmac(msgspec.Struct, frozen=True, kw_only=True):
     """``enforce``, ``permissive`` or ``receive-only``."""
 
 
+class GarpGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """``garp_group``: interfaces that share a pace of gratuitous ARPs and neighbour advertisements."""
+
+    interfaces: tuple[str, ...]
+    garp_interval: float | None = None
+    """Seconds between two messages; None: as global_defs says."""
+    gna_interval: float | None = None
+
+
+class LinkDelay(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of interface_up_down_delays: seconds that a link must be down or up until it counts."""
+
+    interface: str
+    down: float = 0.0
+    up: float = 0.0
+
+
 class TrackedInterface(msgspec.Struct, frozen=True, kw_only=True):
     """A line of track_interface. Weight 0: FAULT while the interface is down."""
 
@@ -151,6 +169,13 @@ class VrrpInstance(msgspec.Struct, frozen=True, kw_only=True):
     """Packets to the addresses are taken by a master that is not their owner."""
     timer_expired_backup: int | None = None
     """After a stall: wait as if a backup of that priority deserved to go first."""
+    strict_mode: bool = False
+    """What the RFC does not know was put back when the file was read."""
+    vrf: str | None = None
+    virtual_routes: tuple[Route, ...] = ()
+    virtual_rules: tuple[Rule, ...] = ()
+    dpdk_interface: str | None = None
+    """DPVS: the port that gets the addresses, where ``interface`` is its kernel face."""
     use_vmac: Vmac | None = None
     use_ipvlan: Ipvlan | None = None
     use_vmac_addr: bool = False

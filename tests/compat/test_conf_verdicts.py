@@ -37,11 +37,6 @@ INTERFACES = (
 
 _DPVS = "a word of DPVS's keepalived, which lbd knows"
 _NEWER = "a word of keepalived after 2.2.7, which lbd knows"
-_ROUTES = "the grammar of routes and rules is not read yet: the block has one warning"
-_ROUTE_PROBES = (
-    *(f"I_route_{number}" for number in ("02", "05", "08", "09", "12", "13", "14")),
-    *(f"I_rule_{number}" for number in ("00", "03", "07")),
-)
 _HOST = "depends on the machine: name resolution, number of CPUs"
 
 DIFFERENCES: dict[str, tuple[int, str]] = {
@@ -53,7 +48,6 @@ DIFFERENCES: dict[str, tuple[int, str]] = {
     "E_timer_expired_backup": (0, _NEWER),
     "E_v3_checksum_as_v2": (0, _NEWER),
     "O_snmp_vs_stats_update_interval_5": (0, _NEWER),
-    **dict.fromkeys(_ROUTE_PROBES, (0, _ROUTES)),
     "O_lvs_sync_daemon_eth0_VI_1_id_300": (0, "the words of lvs_sync_daemon are not read yet"),
     "O_smtp_server_nosuch.invalid": (0, _HOST),
     "O_vrrp_cpu_affinity_9999": (0, _HOST),

@@ -87,7 +87,7 @@ CASES = [
     Case("brace without keyword", "LB0104", 5, "«{»\n a b\n}\n"),
     Case("brace after a word without block", "LB0104", 5, VI % "«priority» 100 {\n x\n }"),
     Case("block without brace", "LB0105", 5, "global_defs«»\n" + VI % ""),
-    Case("nested too deep", "LB0106", 5, "static_routes {\n" + "a {\n" * 31 + "a «{»\n" + "}\n" * 33),
+    Case("nested too deep", "LB0106", 5, "linkbeat_interfaces {\n" + "a {\n" * 31 + "a «{»\n" + "}\n" * 33),
     Case("missing mandatory value", "LB0109", 2, VI % "priority«»"),
     Case("missing value", "LB0110", 5, "global_defs {\n    router_id«»\n}\n"),
     Case("endless definition", "LB0111", 5, "$X=$Y\n$Y=$X\n«$X»\n"),

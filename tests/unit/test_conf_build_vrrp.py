@@ -217,8 +217,8 @@ def test_ah_begins_as_backup(parse: Parse) -> None:
         instance("state MASTER\n priority 100\n authentication {\n auth_type AH\n auth_pass x\n }")
     )
     assert only(loaded).state is VrrpState.BACKUP
-    assert only(loaded).auth_type is Authentication.NONE
-    assert [d.code for d in loaded.diagnostics] == ["LB0307", "LB0115"]
+    assert (only(loaded).auth_type, only(loaded).auth_pass) == (Authentication.AH, b"x")
+    assert "LB0307" in {d.code for d in loaded.diagnostics}
     assert loaded.exit_code == 5
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from lbd.confparser import addresses, tracked, values
-from lbd.confparser.addresses import AddressLine, AddressRange, Endpoint, Mark, ServiceHead
+from lbd.confparser.addresses import AddressRange, Endpoint, Mark, ServiceHead
+from lbd.confparser.schema.lines import ADDRESS_WORDS
 from lbd.confparser.tracked import Tracked
 from lbd.confparser.values import Value
+from lbd.confparser.virtual_lines import AddressLine, address_line
 
-LINE = addresses.address_line()
+LINE = address_line(ADDRESS_WORDS, "track_group")
 HEAD = addresses.service_head()
 ENTRY = addresses.group_entry()
 LOCAL = addresses.local_entry()
@@ -55,16 +57,16 @@ TRACKED = tracked.line("an interface", -253, 253)
         (LOCAL, "10.0.0.5-9 eth0", AddressRange("10.0.0.5", "10.0.0.9", interface="eth0")),
         (STATUS, "200 301-303", ((200, 200), (301, 303))),
         (addresses.digest(), "ABCDEF0123456789abcdef0123456789", "abcdef0123456789abcdef0123456789"),
-        (LINE, "10.0.0.1", AddressLine("10.0.0.1", 32)),
-        (LINE, "fd00::1", AddressLine("fd00::1", 128)),
-        (LINE, "0.0.0.0", AddressLine("0.0.0.0", 32)),
+        (LINE, "10.0.0.1", AddressLine("10.0.0.1", 32, {})),
+        (LINE, "fd00::1", AddressLine("fd00::1", 128, {})),
+        (LINE, "0.0.0.0", AddressLine("0.0.0.0", 32, {})),
         (
             LINE,
             "10.0.0.1/24 dev eth1 scope link label eth1:1 brd +",
-            AddressLine("10.0.0.1", 24, "eth1", "link", "+", "eth1:1"),
+            AddressLine("10.0.0.1", 24, {"dev": "eth1", "scope": "link", "label": "eth1:1", "brd": "+"}),
         ),
-        (LINE, "10.0.0.1/24 broadcast 10.0.0.255", AddressLine("10.0.0.1", 24, brd="10.0.0.255")),
-        (LINE, "10.0.0.1 no_track peer 10.0.0.2", AddressLine("10.0.0.1", 32, others=("no_track", "peer"))),
+        (LINE, "10.0.0.1/24 broadcast 10.0.0.255", AddressLine("10.0.0.1", 24, {"broadcast": "10.0.0.255"})),
+        (LINE, "10.0.0.1 no_track peer 10.0.0.2", AddressLine("10.0.0.1", 32, {"no_track": True, "peer": ("10.0.0.2", 32)})),
         (TRACKED, "eth1", Tracked("eth1")),
         (TRACKED, "eth1 weight -10 reverse", Tracked("eth1", -10, True)),
         (tracked.weight(-253, 253), "5 reverse", 5),
@@ -117,7 +119,7 @@ def test_refused_with_the_place(value: Value, words: str, word: int, part: tuple
 
 def test_a_soft_complaint_leaves_the_rest() -> None:
     assert STATUS.read(("200", "9999", "301")).value == ((200, 200), (301, 301))
-    assert LINE.read(("10.0.0.1", "foo", "dev", "eth1")).value == AddressLine("10.0.0.1", 32, "eth1")
+    assert LINE.read(("10.0.0.1", "foo", "dev", "eth1")).value == AddressLine("10.0.0.1", 32, {"dev": "eth1"})
 
 
 def test_words_beyond_the_grammar_are_counted() -> None:

@@ -15,11 +15,17 @@ class Context:
     interfaces: Collection[str] | None = None
     """Names that exist; None means nobody looked."""
     dynamic_interfaces: bool = False
+    track_groups: Collection[str] = ()
+    """Names that static items may refer to."""
     _missing: set[str] = field(default_factory=set)
+
+    def knows(self, name: str) -> bool:
+        """False for an interface that is missing and may not be."""
+        return self.interfaces is None or self.dynamic_interfaces or name in self.interfaces
 
     def interface(self, name: str, place: Place, what: str) -> None:
         """keepalived starts with a missing interface only under ``dynamic_interfaces``."""
-        if self.interfaces is None or self.dynamic_interfaces or name in self.interfaces or name in self._missing:
+        if self.knows(name) or name in self._missing:
             return
         self._missing.add(name)
         self.report.add("LB0304", f"{what}: there is no interface '{name}'", place)

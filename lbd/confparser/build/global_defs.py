@@ -5,14 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from lbd.confparser.build.context import Context
 from lbd.confparser.check import Item
 from lbd.confparser.values import RefusedError, convert_int
+from lbd.confparser.virtual_lines import ExtraGarp
 from lbd.model import GlobalDefs
 
 _MAX_TIMEOUT = 2678400
 """31 days: the kernel's limit for lvs_timeouts (ip_vs.h)."""
+
+
+_BY_HAND = ("router_id", "telling")
+"""Fields that several words fill, or none of their name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,14 @@ class Defaults:
     lower_prio_no_advert: bool = False
     higher_prio_send_advert: bool = False
     v3_checksum_as_v2: bool = False
+    skip_check_adv_addr: bool = False
+    owner_ignore_adverts: bool = False
+    check_unicast_src: bool = False
+    strict_mode: bool = False
+    mcast_group4: str | None = None
+    mcast_group6: str | None = None
+    extra: ExtraGarp = ExtraGarp(0, False)
+    """vrrp_garp_extra_if."""
     log_all_failures: bool = False
 
 
@@ -74,7 +90,18 @@ def _globals(merged: _Merged, context: Context) -> GlobalDefs:
         lvs_timeout_tcp=timeouts.get("tcp", 0),
         lvs_timeout_tcpfin=timeouts.get("tcpfin", 0),
         lvs_timeout_udp=timeouts.get("udp", 0),
+        **_said(merged),
     )
+
+
+def _said(merged: _Merged) -> dict[str, Any]:
+    """Words that fill the field of their own name as they stand; a flag is True where it is said."""
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(GlobalDefs):
+        item = merged.last(field.name)
+        if item is not None and field.name not in _BY_HAND:
+            found[field.name] = item.value if item.value is not None else field.default
+    return found
 
 
 def _timeouts(item: Item, context: Context) -> dict[str, int]:
@@ -110,6 +137,10 @@ def _defaults(merged: _Merged, context: Context) -> Defaults:
         "down_timer_adverts",
         "lower_prio_no_advert",
         "higher_prio_send_advert",
+        "skip_check_adv_addr",
+        "owner_ignore_adverts",
+        "mcast_group4",
+        "mcast_group6",
     ):
         if (item := merged.last(f"vrrp_{name}")) is not None:
             found[name] = item.value
@@ -124,9 +155,14 @@ def _defaults(merged: _Merged, context: Context) -> Defaults:
             "garp_lower_prio_repeat": 1,
             "garp_lower_prio_delay": 0,
         }
+    extra = merged.last("vrrp_garp_extra_if") or merged.last("vrrp_vmac_garp_intvl")
+    if extra is not None:
+        found["extra"] = extra.value
     version = merged.get("vrrp_version")
     return Defaults(
         vrrp_version=2 if version is None else int(str(version)),
+        check_unicast_src=merged.last("vrrp_check_unicast_src") is not None,
+        strict_mode=bool(merged.get("vrrp_strict")),
         v3_checksum_as_v2=bool(merged.get("v3_checksum_as_v2")),
         log_all_failures=bool(merged.get("checker_log_all_failures")),
         **found,  # type: ignore[arg-type]

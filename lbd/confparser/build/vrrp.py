@@ -6,20 +6,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lbd.confparser.addresses import AddressLine
+from lbd.confparser.build import authentication, vmac
 from lbd.confparser.build.context import Context
 from lbd.confparser.build.global_defs import Defaults, repeat_at_least_one
+from lbd.confparser.build.routes import Preferences, routes, rules
+from lbd.confparser.build.strict import Strict
 from lbd.confparser.build.tracking import tracked_interfaces
+from lbd.confparser.build.virtual import address as virtual_address
 from lbd.confparser.check import Item
-from lbd.model import Authentication, UnicastPeer, VirtualAddress, VrrpInstance, VrrpState
+from lbd.confparser.virtual_lines import ExtraGarp
+from lbd.model import UnicastPeer, VirtualAddress, VrrpInstance, VrrpState
 from lbd.model.net import is_ipv6
 
 MAX_ADDRESSES = 255
 """The count field of an advert is one octet (RFC 9568 section 5.2.5)."""
 _MAX_V3_INTERVAL = 40.95
+_LAST_BACKUP = 254
+"""timer_expired_backup that names no priority."""
 
 
-def build(items: Sequence[Item], defaults: Defaults, context: Context) -> tuple[VrrpInstance, ...]:
+def build(
+    items: Sequence[Item], defaults: Defaults, preferences: Preferences, context: Context
+) -> tuple[VrrpInstance, ...]:
+    """``preferences`` of rules that name none are shared with the static rules."""
     found: dict[str, VrrpInstance] = {}
     routers: dict[tuple[str, bool, int], str] = {}
     for item in items:
@@ -28,7 +37,7 @@ def build(items: Sequence[Item], defaults: Defaults, context: Context) -> tuple[
             message = f"the vrrp_instance name '{name}' is already used: this one is left out"
             context.report.add("LB0301", message, item.node.place(1))
             continue
-        instance = _Instance(item, defaults, context).build()
+        instance = _Instance(item, defaults, preferences, context).build()
         if instance is None:
             continue
         key = (instance.interface, instance.is_ipv6, instance.virtual_router_id)
@@ -38,7 +47,7 @@ def build(items: Sequence[Item], defaults: Defaults, context: Context) -> tuple[
             context.report.add("LB0302", message, (vrid or item).node.place(1))
             continue
         routers[key] = found.setdefault(name, instance).name
-    return tuple(found.values())
+    return vmac.of_one_each(found.values(), items, context)
 
 
 _FAMILY = ("virtual_ipaddress", "unicast_peer", "mcast_src_ip", "unicast_src_ip", "native_ipv6")
@@ -48,8 +57,9 @@ _FAMILY = ("virtual_ipaddress", "unicast_peer", "mcast_src_ip", "unicast_src_ip"
 class _Instance:
     """One instance being put together; ``item`` is its block."""
 
-    def __init__(self, item: Item, defaults: Defaults, context: Context) -> None:
+    def __init__(self, item: Item, defaults: Defaults, preferences: Preferences, context: Context) -> None:
         self._item = item
+        self._preferences = preferences
         self._name: str = item.value
         self._defaults = defaults
         self._context = context
@@ -70,37 +80,92 @@ class _Instance:
         addresses, excess = self._addresses("virtual_ipaddress", interface.value, ipv6)
         excluded, _ = self._addresses("virtual_ipaddress_excluded", interface.value, None)
         version = self._version(ipv6)
-        if not self._has_addresses(addresses, version):
+        strict = self._inherited("strict_mode")
+        if not self._has_addresses(addresses, version == 3 or strict):
             return None
-        auth_type, auth_pass = self._authentication(version)
+        advert_int = self._advert_int(version)
         state, priority = self._state(version)
+        auth_type, auth_pass = authentication.authentication(item, version, self._context)
         peers = self._peers(ipv6)
-        self._base_of_vmac()
-        return VrrpInstance(
+        instance = VrrpInstance(
             name=self._name,
             interface=interface.value,
             virtual_router_id=vrid.value,
             priority=priority,
             state=state,
             version=version,
-            advert_int=self._advert_int(version),
+            advert_int=advert_int,
             auth_type=auth_type,
             auth_pass=auth_pass,
+            auth_hmac=authentication.hmac(item, advert_int, self._context),
             virtual_ipaddress=addresses,
             virtual_ipaddress_excluded=excess + excluded,
-            mcast_src_ip=item.get("mcast_src_ip"),
-            unicast_src_ip=item.get("unicast_src_ip"),
+            virtual_routes=routes(item.entries("virtual_routes"), self._context),
+            virtual_rules=rules(item.entries("virtual_rules"), self._preferences, self._context),
             unicast_peer=peers,
             nopreempt=self._nopreempt(state, priority),
             preempt_delay=self._preempt_delay(state),
-            lower_prio_no_advert=self._inherited("lower_prio_no_advert"),
-            higher_prio_send_advert=self._inherited("higher_prio_send_advert"),
-            v3_checksum_as_v2=self._inherited("v3_checksum_as_v2"),
-            down_timer_adverts=self._inherited("down_timer_adverts"),
-            dont_track_primary=item.last("dont_track_primary") is not None,
             track_interface=tracked_interfaces(item, self._context, interface.value),
+            strict_mode=strict,
+            **self._plain(),
+            **self._sources(ipv6, bool(peers)),
             **self._garp(),
+            **vmac.words(item, vrid.value, self._context),
         )
+        return Strict(instance, item, self._context).applied() if strict else instance
+
+    def _plain(self) -> dict[str, Any]:
+        """Words that mean what they say, inherited from global_defs or not."""
+        item = self._item
+        names = ("lower_prio_no_advert", "higher_prio_send_advert", "v3_checksum_as_v2", "down_timer_adverts",
+                 "skip_check_adv_addr", "owner_ignore_adverts")  # fmt: skip
+        found = {name: self._inherited(name) for name in names}
+        for name in ("dont_track_primary", "unicast_fault_no_peer", "native_ipv6", "promote_secondaries",
+                     "use_vmac_addr"):  # fmt: skip
+            found[name] = item.last(name) is not None
+        accept = item.last("accept", "no_accept")
+        found["accept"] = accept is None or accept.name == "accept"
+        stall = item.last("timer_expired_backup", "thread_timer_expired")
+        if stall is not None:
+            found["timer_expired_backup"] = _LAST_BACKUP if stall.value is None else stall.value
+        for name in ("unicast_ttl", "kernel_rx_buf_size", "dpdk_interface"):
+            if (said := item.last(name)) is not None:
+                found[name] = said.value
+        old = item.last("old_unicast_checksum")
+        found["old_unicast_checksum"] = old is not None and old.value is None
+        return found
+
+    def _sources(self, ipv6: bool, unicast: bool) -> dict[str, Any]:
+        """Where adverts come from and go to, as far as it is of the instance's family."""
+        found: dict[str, Any] = {}
+        for name in ("mcast_src_ip", "unicast_src_ip", "mcast_dst_ip"):
+            item = self._item.last(name)
+            if item is None:
+                continue
+            if is_ipv6(item.value) != ipv6:
+                message = f"({self._name}) {name} {item.value} is not of the instance's family: ignored"
+                self._report.add("LB0306", message, item.node.place(1))
+            elif name == "mcast_dst_ip" and unicast:
+                message = f"({self._name}) mcast_dst_ip does not go with unicast: ignored"
+                self._report.add("LB0312", message, item.node.place())
+            else:
+                found[name] = item.value
+        group = self._defaults.mcast_group6 if ipv6 else self._defaults.mcast_group4
+        if not unicast and group is not None:
+            found.setdefault("mcast_dst_ip", group)
+        found["track_src_ip"] = self._item.last("track_src_ip") is not None and (
+            "mcast_src_ip" in found or "unicast_src_ip" in found
+        )
+        ttl = any(
+            len(line.node.words) > 1 for line in self._item.entries("unicast_peer") if is_ipv6(line.value.address) == ipv6
+        )
+        found["check_unicast_src"] = (
+            ttl or self._defaults.check_unicast_src or self._item.last("check_unicast_src") is not None
+        )
+        if (vrf := self._item.last("vrf")) is not None:
+            message = f"({self._name}) vrf does not go with interface, whose VRF counts: ignored"
+            self._report.add("LB0312", message, vrf.node.place())
+        return found
 
     def _inherited(self, name: str) -> Any:
         return self._item.get(name, getattr(self._defaults, name))
@@ -123,21 +188,17 @@ class _Instance:
         """The addresses, and those beyond what an advert can carry. ``ipv6`` None: of any family."""
         found: dict[str, VirtualAddress] = {}
         for line in self._item.entries(block):
-            value: AddressLine = line.value
+            value = line.value
             if ipv6 is not None and is_ipv6(value.address) != ipv6:
                 message = f"({self._name}) {value.address} is not of the instance's family: ignored"
                 expected = f"an {'IPv6' if ipv6 else 'IPv4'} address, or put it into virtual_ipaddress_excluded"
                 self._report.add("LB0306", message, line.node.place(), expected=expected)
                 continue
-            if value.dev is not None:
-                place = line.node.place(line.node.words.index(value.dev))
-                self._context.interface(value.dev, place, f"({self._name}) {value.address}")
-            if value.others:
-                message = f"options of {value.address} that are not carried out yet: {', '.join(value.others)}"
-                self._report.add("LB0115", message, line.node.place())
             if value.address in found:
                 self._report.add("LB0116", f"{value.address} is given twice", line.node.place())
-            found.setdefault(value.address, _virtual_address(value, interface))
+            address = virtual_address(line, interface, self._context)
+            if address is not None:
+                found.setdefault(value.address, address)
         every = tuple(found.values())
         if ipv6 is not None and len(every) > MAX_ADDRESSES:
             message = f"({self._name}) more than {MAX_ADDRESSES} addresses: the rest is treated as excluded"
@@ -150,11 +211,10 @@ class _Instance:
             self._report.add("LB0313", message, line.node.place())
         return every[:MAX_ADDRESSES], every[MAX_ADDRESSES:]
 
-    def _has_addresses(self, addresses: tuple[VirtualAddress, ...], version: int) -> bool:
-        """2.2.7: version 2 runs without addresses, version 3 does not."""
+    def _has_addresses(self, addresses: tuple[VirtualAddress, ...], left_out: bool) -> bool:
+        """2.2.7: version 2 runs without addresses, version 3 and strict mode do not."""
         if addresses or self._item.last("no_virtual_ipaddress") is not None:
             return True
-        left_out = version == 3
         if not left_out and any(block.node.children for block in self._item.all("virtual_ipaddress")):
             return True  # what is wrong with its lines has been said
         end = ": the instance is left out" if left_out else ""
@@ -184,18 +244,11 @@ class _Instance:
         if priority is None:
             priority = 255 if "MASTER" in states and item.last("priority") is None and not self._bad_priority() else 100
         master = "MASTER" in states or (not states and priority == 255)
-        if master and priority != 255 and version == 2 and self._auth_type() == "AH":
+        if master and priority != 255 and version == 2 and authentication.kind(item) == "AH":
             message = f"({self._name}) the initial state MASTER does not go with auth_type AH: BACKUP is used"
             self._report.add("LB0307", message, (item.last("state") or item).node.place())
             master = False
         return VrrpState.MASTER if master else VrrpState.BACKUP, priority
-
-    def _auth_type(self) -> str:
-        """As written, with a password or without effect."""
-        block = self._item.last("authentication")
-        if block is None or block.last("auth_pass") is None:
-            return ""
-        return str(block.get("auth_type", ""))
 
     def _bad_priority(self) -> bool:
         """True if a priority stands in the file and was no number: that is 100, not 255."""
@@ -215,56 +268,24 @@ class _Instance:
             self._report.add("LB0308", message, item.node.place(1))
         return rounded
 
-    def _authentication(self, version: int) -> tuple[Authentication, bytes]:
-        """RFC 2338's password, version 2 only; AH and passwords over 8 bytes as keepalived treats them."""
-        block = self._item.last("authentication")
-        kind = block.last("auth_type") if block is not None else None
-        if block is None or kind is None:
-            return Authentication.NONE, b""
-        password = block.last("auth_pass")
-        if password is None:
-            message = f"({self._name}) authentication without auth_pass: ignored"
-            self._report.add("LB0303", message, block.node.place())
-        elif version == 3:
-            message = f"({self._name}) VRRP version 3 has no authentication: ignored (RFC 9568 section 9)"
-            self._report.add("LB0308", message, block.node.place())
-        elif kind.value == "AH":
-            message = "auth_type AH is not carried out yet: a peer that has it drops our adverts, and is master too"
-            self._report.add("LB0115", message, kind.node.place(1))
-        else:
-            return Authentication.PASS, self._password(password)
-        return Authentication.NONE, b""
-
-    def _password(self, item: Item) -> bytes:
-        data: bytes = item.value.encode()
-        if len(data) > 8:
-            message = f"({self._name}) auth_pass is longer than 8 bytes: the first 8 are used"
-            self._report.add("LB0202", message, item.node.place(1))
-        return data[:8]
-
     def _peers(self, ipv6: bool) -> tuple[UnicastPeer, ...]:
-        peers: list[str] = []
+        peers: dict[str, UnicastPeer] = {}
         for line in self._item.entries("unicast_peer"):
-            if is_ipv6(line.value.address) != ipv6:
-                message = f"({self._name}) peer {line.value.address} is not of the instance's family: ignored"
+            peer: UnicastPeer = line.value
+            if is_ipv6(peer.address) != ipv6:
+                message = f"({self._name}) peer {peer.address} is not of the instance's family: ignored"
                 self._report.add("LB0306", message, line.node.place())
                 continue
-            if line.value.port is not None:
-                message = f"min_ttl and max_ttl of {line.value.address} are not carried out yet: any TTL is taken"
-                self._report.add("LB0115", message, line.node.place())
-            peers.append(line.value.address)
+            if peer.min_ttl > peer.max_ttl:
+                message = f"({self._name}) {peer.address}: min_ttl is above max_ttl: all its adverts are dropped"
+                self._report.add("LB0312", message, line.node.place())
+            peers.setdefault(peer.address, peer)
         words = ("unicast_peer", "unicast_src_ip", "check_unicast_src", "old_unicast_checksum")
         keyword = self._item.last(*words)
-        if keyword is not None and not peers:
+        if keyword is not None and not peers and self._item.last("unicast_fault_no_peer") is None:
             message = f"({self._name}) {keyword.name} without unicast peers: adverts are multicast"
             self._report.add("LB0312", message, keyword.node.place())
-        return tuple(UnicastPeer(address=a) for a in dict.fromkeys(peers))
-
-    def _base_of_vmac(self) -> None:
-        item = self._item.last("vmac_xmit_base")
-        if item is not None and self._item.last("use_vmac", "use_ipvlan") is None:
-            message = f"({self._name}) vmac_xmit_base is only valid with use_vmac: ignored"
-            self._report.add("LB0318", message, item.node.place())
+        return tuple(peers.values())
 
     def _nopreempt(self, state: VrrpState, priority: int) -> bool:
         item = self._item.last("nopreempt", "preempt")
@@ -307,15 +328,6 @@ class _Instance:
             own = self._item.get(name, getattr(self._defaults, name))
             found[name] = found[of] if own is None else own
         found["garp_lower_prio_delay"] = float(found["garp_lower_prio_delay"])
+        extra: ExtraGarp = self._item.get("garp_extra_if") or self._item.get("vmac_garp_intvl") or self._defaults.extra
+        found |= {"garp_extra_if": float(extra.seconds), "garp_extra_if_all": extra.every}
         return found
-
-
-def _virtual_address(line: AddressLine, interface: str) -> VirtualAddress:
-    return VirtualAddress(
-        address=line.address,
-        prefix=line.prefix,
-        dev=line.dev or interface,
-        label=line.label,
-        scope=line.scope,
-        brd=line.brd,
-    )

@@ -36,7 +36,8 @@ from lbd.confparser.schema.service import (
     VIRTUAL_SERVER,
 )
 from lbd.confparser.schema.trackers import DEFINITIONS
-from lbd.confparser.schema.vrrp import ADDRESS_LINES, ROUTE_LINES, RULE_LINES, VRRP_INSTANCE, VRRP_SYNC_GROUP
+from lbd.confparser.schema.vrrp import ROUTE_LINES, RULE_LINES, STATIC_LINES, VRRP_INSTANCE, VRRP_SYNC_GROUP
+from lbd.confparser.virtual_lines import link_delay
 
 __all__ = ["LANGUAGE", "PARSER", "ROOT", "ROOT_BLOCKS", "Block", "Keyword", "Missing", "Status"]
 
@@ -74,7 +75,7 @@ _SSL = block(of("Ssl", not_yet(_NO_TLS, [
     works("certificate", values.text("a file"), "none", "certificate to show to servers (PEM)"),
     works("key", values.text("a file"), "none", "its private key (PEM)"),
 ])))  # fmt: skip
-_DELAYS = block(unchecked=True, words=words(*not_yet("links count at once", [
+_DELAYS = block(entry=link_delay(), words=words(*not_yet("links count at once", [
     works("(interface)", values.rest("IFNAME DOWN [UP]"), "0 0", "an interface, and seconds until a change counts",
           fields=("LinkDelay.down", "LinkDelay.up")),
 ])))  # fmt: skip
@@ -91,7 +92,7 @@ _BLOCKS = [
     works_block("virtual_server_group", _NAME, GROUP, "addresses of one service", fields=("VirtualServer.addresses",)),
     works_block("local_address_group", _NAME, LOCAL_GROUP, "local addresses of FNAT", source="DPVS",
                 fields=("Config.local_address_groups",)),
-    _later_block("static_ipaddress", NOTHING, ADDRESS_LINES, "addresses of this machine", _NO_STATIC,
+    _later_block("static_ipaddress", NOTHING, STATIC_LINES, "addresses of this machine", _NO_STATIC,
                  fields=("Config.static_ipaddress",)),
     _later_block("static_routes", NOTHING, ROUTE_LINES, "routes of this machine", _NO_STATIC,
                  fields=("Config.static_routes",)),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from lbd.confparser import addresses, values
+from lbd.confparser import addresses, values, virtual_lines
 from lbd.confparser.schema.processes import PROCESSES
 from lbd.confparser.schema.row import (
     NOTHING,
@@ -77,10 +77,10 @@ _VRRP = [
     later("vrrp_garp_interval", _PACE, "0", "seconds between gratuitous ARPs on an interface", "there is no pause"),
     later("vrrp_gna_interval", _PACE, "0", "seconds between neighbour advertisements on an interface",
           "there is no pause"),
-    later("vrrp_garp_extra_if", values.rest("[all] SECONDS"), "off",
+    later("vrrp_garp_extra_if", virtual_lines.extra_garp(1), "off",
           "seconds between messages on the base interface of a virtual MAC", _NO_VMAC, missing=_REPORTED,
           fields=("VrrpInstance.garp_extra_if", "VrrpInstance.garp_extra_if_all")),
-    later("vrrp_vmac_garp_intvl", values.rest("[all] SECONDS"), "off", "vrrp_garp_extra_if", _NO_VMAC,
+    later("vrrp_vmac_garp_intvl", virtual_lines.extra_garp(1), "off", "vrrp_garp_extra_if", _NO_VMAC,
           missing=_REPORTED, deprecated="vrrp_garp_extra_if", fields=("VrrpInstance.garp_extra_if",)),
     later_flag("vrrp_check_unicast_src", "take unicast adverts of the peers only", "adverts of any source are taken",
                fields=("VrrpInstance.check_unicast_src",)),

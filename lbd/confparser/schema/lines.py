@@ -6,6 +6,7 @@ from __future__ import annotations
 from lbd.confparser import iproute, values
 from lbd.confparser.addresses import ADDRESS_SCOPE, BROADCAST, LABEL, PREFIXED
 from lbd.confparser.schema.row import Keyword, Status, later, later_flag, of, words, works
+from lbd.confparser.virtual_lines import convert_lifetime
 
 _NO_OPTION = "the address is set without it"
 _NO_ROUTE = "the route is not set"
@@ -13,6 +14,7 @@ _NO_RULE = "the rule is not set"
 _UINT32 = values.number(0, 4294967295)
 _FLAG = values.flag()
 _NAME = values.text("a name")
+_LIFETIME = values.Value(values.word(convert_lifetime, "seconds or forever"), "seconds or forever")
 
 
 def _address(name: str, value: values.Value, default: str, meaning: str, **more: object) -> Keyword:
@@ -45,7 +47,7 @@ ADDRESS_WORDS = words(*of("VirtualAddress", [
     later_flag("autojoin", "join the multicast group of this address", _NO_OPTION),
     later_flag("no_track", "its removal by somebody else changes nothing",
                "an address that somebody removes is put back"),
-    _address("preferred_lft", values.text("seconds or forever"), "forever; 0 for IPv6 /128",
+    _address("preferred_lft", _LIFETIME, "forever; 0 for IPv6 /128",
              "how long the kernel may choose it as a source"),
     later("track_group", _NAME, "none", "set only while an instance of that track_group is up; static_ipaddress only",
           "the address is set whatever the instances do"),
@@ -147,8 +149,8 @@ RULE_WORDS = words(*of("Rule", [
     _rule("l3mdev", _FLAG, "off", "look up in the table of the packet's VRF", fields=("Rule.l3mdev",)),
     _rule("protocol", values.number(0, 255), "keepalived (18)", "who the kernel shows as its origin"),
     _rule("ipproto", iproute.IPPROTO, "any", "protocol of the packet"),
-    _rule("sport", iproute.span(65535, "ports"), "any", "source port of the packet"),
-    _rule("dport", iproute.span(65535, "ports"), "any", "destination port of the packet"),
+    _rule("sport", iproute.span(65535, "ports", single=True), "any", "source port of the packet"),
+    _rule("dport", iproute.span(65535, "ports", single=True), "any", "destination port of the packet"),
     _rule("no_track", _FLAG, "off", "its removal by somebody else is no fault"),
     _rule("track_group", _NAME, "none", "set only while an instance of that track_group is up; static_rules only"),
     _rule("type", values.choice("goto", "nop", "blackhole", "unreachable", "prohibit"), "", "stands before an action",

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from lbd.confparser import addresses, values
+from lbd.confparser import addresses, routes, values, virtual_lines
 from lbd.confparser.schema.lines import ADDRESS_WORDS, ROUTE_WORDS, RULE_WORDS
 from lbd.confparser.schema.row import (
     NOTHING,
+    Block,
     Keyword,
     Missing,
     block,
@@ -45,7 +46,7 @@ AUTHENTICATION = block(of("VrrpInstance", [
           "the password; of a longer one the first 8 octets count"),
 ]))  # fmt: skip
 _HMAC = block(not_yet(_NO_HMAC, [
-    works("key", values.rest("ID and a secret as text, hex:DIGITS or file:PATH"), "",
+    works("key", virtual_lines.hmac_key(), "",
           "a secret of 32 to 64 octets, by its number 1–255; required", fields=("AuthHmac.keys",)),
     works("active_key", values.number(1, 255), "the first key", "the key that adverts are signed with",
           fields=("AuthHmac.active_key",)),
@@ -56,15 +57,29 @@ _HMAC = block(not_yet(_NO_HMAC, [
     works("mode", values.choice("enforce", "permissive", "receive-only"), "enforce",
           "what becomes of adverts without HMAC; receive-only sends none", fields=("AuthHmac.mode",)),
 ]))  # fmt: skip
-ADDRESS_LINES = block(entry=addresses.address_line(), words=ADDRESS_WORDS)
-ROUTE_LINES = block(unchecked=True, words=ROUTE_WORDS)
-RULE_LINES = block(unchecked=True, words=RULE_WORDS)
+ADDRESS_LINES = block(entry=virtual_lines.address_line(ADDRESS_WORDS, "track_group"), words=ADDRESS_WORDS)
+STATIC_LINES = block(entry=virtual_lines.address_line(ADDRESS_WORDS, "use_vmac"), words=ADDRESS_WORDS)
+
+
+def _route_lines(static: bool) -> Block:
+    rows = {name: row for name, row in ROUTE_WORDS.items() if static or name != "track_group"}
+    return block(entry=routes.route_line(rows), words=ROUTE_WORDS)
+
+
+def _rule_lines(static: bool) -> Block:
+    rows = {name: row for name, row in RULE_WORDS.items() if static or name != "track_group"}
+    return block(entry=routes.rule_line(rows), words=RULE_WORDS)
+
+
+ROUTE_LINES, RULE_LINES = _route_lines(True), _rule_lines(True)
+"""The static ones."""
 _NO_TTL = "any TTL is taken"
-PEERS = block(entry=addresses.peer_line(), words=words(*of("UnicastPeer", [
+_PEER = words(*of("UnicastPeer", [
     works("(address)", addresses.address(), "", "the peer", fields=("UnicastPeer.address",)),
     later("min_ttl", values.number(0, 255), "0", "lowest TTL of its adverts", _NO_TTL),
     later("max_ttl", values.number(0, 255), "255", "highest TTL of its adverts", _NO_TTL),
-])))  # fmt: skip
+]))  # fmt: skip
+PEERS = block(entry=virtual_lines.peer_line(_PEER), words=_PEER)
 
 
 def _notify(name: str, meaning: str, **more: object) -> Keyword:
@@ -139,15 +154,14 @@ _BEHAVIOUR = [
 ]
 
 _VMAC = [
-    later("use_vmac", values.rest("[[name] IFNAME] [MAC] [netlink_notify_msg] [group GROUP]", optional=True), "off",
+    later("use_vmac", virtual_lines.vmac(), "off",
           "addresses on an interface with a virtual MAC (RFC 9568 section 7.3)", _NO_VMAC),
     later_flag("use_vmac_addr", "virtual MACs for addresses on other interfaces", _NO_VMAC),
     later_flag("vmac_xmit_base", "adverts leave from the base interface", _NO_VMAC),
-    later("use_ipvlan", values.rest("[[name] IFNAME] [ADDRESS] [bridge|private|vepa] [group GROUP]", optional=True),
-          "off", "addresses on an ipvlan interface", _NO_VMAC),
-    later("garp_extra_if", values.rest("[all] SECONDS"), "vrrp_garp_extra_if",
+    later("use_ipvlan", virtual_lines.ipvlan(), "off", "addresses on an ipvlan interface", _NO_VMAC),
+    later("garp_extra_if", virtual_lines.extra_garp(0), "vrrp_garp_extra_if",
           "seconds between messages on the base interface of a virtual MAC", _NO_VMAC, missing=_REPORTED),
-    later("vmac_garp_intvl", values.rest("[all] SECONDS"), "off", "garp_extra_if", _NO_VMAC,
+    later("vmac_garp_intvl", virtual_lines.extra_garp(0), "off", "garp_extra_if", _NO_VMAC,
           missing=_REPORTED, deprecated="garp_extra_if", fields=("VrrpInstance.garp_extra_if",)),
 ]  # fmt: skip
 
@@ -167,8 +181,9 @@ _LATER = [
                "removing the first address of a subnet removes the others too"),
     inert("linkbeat_use_polling", NOTHING, "off", "poll the link", "the kernel reports the link",
           deprecated="linkbeat_interfaces"),
-    later("virtual_routes", NOTHING, "none", "routes of a master", "the routes are not set", block=ROUTE_LINES),
-    later("virtual_rules", NOTHING, "none", "routing rules of a master", "the rules are not set", block=RULE_LINES),
+    later("virtual_routes", NOTHING, "none", "routes of a master", "the routes are not set", block=_route_lines(False)),
+    later("virtual_rules", NOTHING, "none", "routing rules of a master", "the rules are not set",
+          block=_rule_lines(False)),
     later_flag("accept", "take packets to the addresses, which is the default without strict_mode", _NO_FILTER),
     later_flag("no_accept", "drop packets to the addresses unless owner", _NO_FILTER,
                fields=("VrrpInstance.accept",)),
