@@ -95,4 +95,4 @@ def rule_line(rows: Mapping[str, Keyword]) -> Value:
     introduced = pp.Opt(literal("type").suppress())
     unknown = word(options.refuse, "an option of ip-rule(8)")
     grammar = (pp.MatchFirst(_passed_over(rows)) | introduced + known | unknown)[...]
-    return Value(grammar, "[from ADDRESS] [to ADDRESS] … table TABLE, as in ip-rule(8)", make=_make)
+    return Value(grammar, "[from ADDRESS] [to ADDRESS] … table TABLE, as in ip-rule(8)", make=_make, aborts=True)

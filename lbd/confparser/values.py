@@ -90,6 +90,7 @@ class Value:
         takes_words: bool = True,
         exact: bool = False,
         quoting: Quoting = Quoting.PLAIN,
+        aborts: bool = False,
     ) -> None:
         self.expected = expected
         self.quoting = quoting
@@ -99,6 +100,8 @@ class Value:
         """True where keepalived minds extra words."""
         self.element = grammar
         """The grammar alone, to stand inside that of a longer line."""
+        self._missing = "LB0109" if aborts else "LB0110"
+        """``aborts``: keepalived ends at once where a value is missing inside of this one."""
         self._make = make
         end = pp.Empty().set_parse_action(lambda s, l, t: [_End(l)])  # noqa: E741
         self._grammar = (grammar + end).parse_with_tabs()
@@ -144,7 +147,7 @@ class Value:
 
     def _complaint(self, error: pp.ParseBaseException, text: str, words: Sequence[str]) -> Complaint:
         if error.loc >= len(text):
-            return Complaint("a value is missing", self.expected, len(words), code="LB0110")
+            return Complaint("a value is missing", self.expected, len(words), code=self._missing)
         word = text.count(_SEPARATOR, 0, error.loc)
         if isinstance(error, _Refusal):
             return Complaint(error.message, error.expected, word, error.offset, error.length)

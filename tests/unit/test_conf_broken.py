@@ -261,7 +261,7 @@ NOT_THE_ONLY_ONE = {
     "service that lacks all": "",
     "script security": "LB0115",
     "MISC_CHECK without script": "LB0115",
-    "nested too deep": "LB0115",
+    "nested too deep": "LB0116",
     "deprecated": "",
 }
 """Cases whose keyword is one of those that are not carried out yet: it says so as well."""

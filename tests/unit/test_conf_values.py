@@ -66,7 +66,11 @@ TRACKED = tracked.line("an interface", -253, 253)
             AddressLine("10.0.0.1", 24, {"dev": "eth1", "scope": "link", "label": "eth1:1", "brd": "+"}),
         ),
         (LINE, "10.0.0.1/24 broadcast 10.0.0.255", AddressLine("10.0.0.1", 24, {"broadcast": "10.0.0.255"})),
-        (LINE, "10.0.0.1 no_track peer 10.0.0.2", AddressLine("10.0.0.1", 32, {"no_track": True, "peer": ("10.0.0.2", 32)})),
+        (
+            LINE,
+            "10.0.0.1 no_track peer 10.0.0.2",
+            AddressLine("10.0.0.1", 32, {"no_track": True, "peer": ("10.0.0.2", 32)}),
+        ),
         (TRACKED, "eth1", Tracked("eth1")),
         (TRACKED, "eth1 weight -10 reverse", Tracked("eth1", -10, True)),
         (tracked.weight(-253, 253), "5 reverse", 5),
