@@ -84,9 +84,8 @@ def route_line(rows: Mapping[str, Keyword]) -> Value:
     special = [_one("or", second), _one("as", pp.Opt(literal("to")) + second), *_passed_over(rows)]
     known = options.options({name: row for name, row in rows.items() if name not in _BY_HAND})
     grammar = (pp.MatchFirst(special) | known | ~literal("nexthop") + destination)[...] + hops[...]
-    return Value(
-        grammar, "[TYPE] DESTINATION [via ADDRESS] [dev IF] and other options of ip-route(8)", make=_make
-    )
+    expected = "[TYPE] DESTINATION [via ADDRESS] [dev IF] and other options of ip-route(8)"
+    return Value(grammar, expected, make=_make, aborts=True)
 
 
 def rule_line(rows: Mapping[str, Keyword]) -> Value:
@@ -95,4 +94,6 @@ def rule_line(rows: Mapping[str, Keyword]) -> Value:
     introduced = pp.Opt(literal("type").suppress())
     unknown = word(options.refuse, "an option of ip-rule(8)")
     grammar = (pp.MatchFirst(_passed_over(rows)) | introduced + known | unknown)[...]
-    return Value(grammar, "[from ADDRESS] [to ADDRESS] … table TABLE, as in ip-rule(8)", make=_make, aborts=True)
+    return Value(
+        grammar, "[from ADDRESS] [to ADDRESS] … table TABLE, as in ip-rule(8)", make=_make, aborts=True
+    )

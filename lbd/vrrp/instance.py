@@ -64,7 +64,9 @@ class Instance:
 
     # --- events
 
-    def start(self, now: float, begins: float | None = None, *, group_owns: bool | None = None) -> list[Action]:
+    def start(
+        self, now: float, begins: float | None = None, *, group_owns: bool | None = None
+    ) -> list[Action]:
         """From INIT. begins: when time begins to count (vrrp_startup_delay).
 
         group_owns: of a member of a sync group, whether all members own their addresses. An owner by itself, or in
