@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The asking end of a conversation with a vrrp or check process."""
+"""Conversations with a vrrp or check process: the asking end, and a socket to listen on."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import socket
 
 from lbd import wire
@@ -47,3 +49,16 @@ class Channel:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def listening(path: str) -> socket.socket:
+    """A socket for its owner alone from the moment it has a name, in place of a dead predecessor's."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    mask = os.umask(0o177)
+    try:
+        sock.bind(path)
+    finally:
+        os.umask(mask)
+    return sock

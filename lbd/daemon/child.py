@@ -20,12 +20,16 @@ from typing import Any
 
 from lbd import wire
 from lbd.daemon import codes, logs, messages
+from lbd.daemon.channel import listening
 from lbd.daemon.pidfile import PidFile
 from lbd.daemon.process import hear_no_more
-from lbd.daemon.role import Role
+from lbd.daemon.role import Role, Successor
 from lbd.model import Config
 
 log = logging.getLogger("lbd.child")
+
+STANDBY = ".standby"
+"""Behind the names of the socket and the PID file of a standby, until it takes over."""
 
 
 class Child:
@@ -55,6 +59,11 @@ class Child:
         with contextlib.suppress(OSError):
             os.unlink(self.socket_path)
         return code
+
+    def rename(self, path: str) -> None:
+        """The socket from now on: a name that another process left behind is ours."""
+        os.replace(self.socket_path, path)
+        self.socket_path = path
 
     def _hold(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.ensure_future(work)
@@ -100,6 +109,9 @@ class Child:
                 return await self._start(command.config)
             case messages.Reload():
                 return await self._reload(command.config)
+            case messages.TakeOver():
+                taken = isinstance(self.role, Successor) and await self.role.succeed()
+                return messages.Ready() if taken else messages.Failed("there was nothing to take over")
 
     async def _start(self, config: Config) -> messages.Answer:
         async with self._turn:
@@ -148,30 +160,28 @@ class Child:
             self._code.set_result(code)
 
 
-def listening(path: str) -> socket.socket:
-    """A socket for its owner alone from the moment it has a name, in place of a dead predecessor's."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-    mask = os.umask(0o177)
-    try:
-        sock.bind(path)
-    finally:
-        os.umask(mask)
-    return sock
-
-
 def run(role: Callable[[], Role], arguments: argparse.Namespace) -> int:
     """The life of the process: PID file, name, event loop."""
 
-    async def life() -> int:
+    behind = STANDBY if arguments.standby else ""
+
+    async def life(pid_file: PidFile) -> int:
         end = socket.socket(fileno=arguments.channel) if arguments.channel is not None else None
-        return await Child(role(), arguments.socket).run(end)
+        made = role()
+        child = Child(made, arguments.socket + behind)
+
+        def take_names() -> None:
+            child.rename(arguments.socket)
+            pid_file.rename(arguments.pid_file)
+
+        if isinstance(made, Successor):
+            made.on_taken = take_names
+        return await child.run(end)
 
     try:
-        pid_file = PidFile(arguments.pid_file)
+        pid_file = PidFile(arguments.pid_file + behind)
         try:
-            return asyncio.run(life())
+            return asyncio.run(life(pid_file))
         finally:
             pid_file.remove()
     except codes.StartError as error:
@@ -192,6 +202,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--adopt", action="store_true", help="take over what a dead predecessor left in place"
     )
+    parser.add_argument(
+        "--standby", action="store_true", help="follow the process of that socket, and succeed it"
+    )
     return parser.parse_args(argv)
 
 
@@ -208,8 +221,11 @@ def main(argv: list[str] | None = None) -> int:
     def make() -> Role:
         if chosen.role == "vrrp":
             from lbd.daemon.vrrp import VrrpRole
+            from lbd.daemon.vrrp_standby import VrrpStandby
 
-            return VrrpRole(dp_socket=chosen.dp_socket, adopt=chosen.adopt)
+            feed = chosen.socket + ".feed"
+            active = VrrpRole(dp_socket=chosen.dp_socket, adopt=chosen.adopt, feed_path=feed)
+            return VrrpStandby(active, feed) if chosen.standby else active
         from lbd.daemon.check import CheckRole
 
         return CheckRole(dp_socket=chosen.dp_socket)

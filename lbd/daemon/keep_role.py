@@ -14,6 +14,7 @@ import msgspec
 
 from lbd.daemon import codes, logs, messages
 from lbd.daemon.channel import Channel
+from lbd.daemon.keep_standby import StandbyKeeper
 from lbd.daemon.keeper import Keeper
 from lbd.daemon.options import Options
 from lbd.daemon.process import Process, spawn
@@ -42,13 +43,17 @@ class RoleKeeper(Keeper):
         config: Config,
         on_permanent: Callable[[int], None],
         command: list[str],
+        standby: list[str] | None = None,
     ) -> None:
+        """standby: the command of a process that stands by for this one; None for none."""
         super().__init__(options.respawn, on_permanent)
         self.title = {"vrrp": "VRRP", "check": "Healthcheck"}[role]
         self._role, self._options, self._command = role, options, command
         self._config = part(role, config)
         self._channel: Channel | None = None
         self._end: socket.socket | None = None
+        self._standby_command = standby
+        self._standby: StandbyKeeper | None = None
 
     async def adopt(self) -> Process | None:
         channel = await Channel.to(self._options.paths.socket(self._role))
@@ -73,19 +78,55 @@ class RoleKeeper(Keeper):
         paths = self._options.paths
         return paths.vrrp_pid if self._role == "vrrp" else paths.checkers_pid
 
+    async def start(self) -> None:
+        await super().start()
+        self._stand_by()
+
+    def _stand_by(self) -> None:
+        if self._standby_command and self._options.respawn:
+            path = self._options.paths.socket(self._role)
+            self._standby = StandbyKeeper(self._spawn_standby, path, lambda: self._config)
+            self._standby.start()
+
     def spawn(self, again: bool) -> Process:
-        paths = self._options.paths
         self._drop_channel()
         self._end, theirs = socket.socketpair()
-        arguments = ["--socket", paths.socket(self._role), "--channel", str(theirs.fileno())]
-        arguments += ["--pid-file", self._pid_file, "--dp-socket", paths.socket("dp")]
-        arguments += ["--adopt"] if again or self._left_behind() else []
         with theirs:
-            return spawn(
-                self._command + arguments,
-                keep=[theirs.fileno()],
-                environment=logs.to_environment(self._options.log),
-            )
+            adopt = ["--adopt"] if again or self._left_behind() else []
+            return self._spawn(self._command + adopt, theirs)
+
+    def _spawn_standby(self, channel: socket.socket) -> Process:
+        return self._spawn(self._standby_command or [], channel)
+
+    def _spawn(self, command: list[str], channel: socket.socket) -> Process:
+        paths = self._options.paths
+        arguments = ["--socket", paths.socket(self._role), "--channel", str(channel.fileno())]
+        arguments += ["--pid-file", self._pid_file, "--dp-socket", paths.socket("dp")]
+        return spawn(
+            command + arguments,
+            keep=[channel.fileno()],
+            environment=logs.to_environment(self._options.log),
+        )
+
+    async def succeed(self) -> bool:
+        successor = await self._standby.succeed() if self._standby is not None else None
+        if successor is None:
+            return False
+        self._drop_channel()
+        self.process, self._channel = successor
+        log.warning("Standby took over as %s child process, pid=%d", self.title, self.process.pid)
+        self._stand_by()
+        return True
+
+    async def stop(self, release: bool = True) -> None:
+        if self._standby is not None:
+            await self._standby.stop()
+        await super().stop(release)
+
+    def forget(self) -> None:
+        super().forget()
+        if self._standby is not None:
+            self._standby.cancel()
 
     def _left_behind(self) -> bool:
         """True where a predecessor did not end in order: its socket is still there (an orderly end removes it)."""
@@ -109,10 +150,12 @@ class RoleKeeper(Keeper):
         """Hand over another configuration; False if the child keeps its old one, or died of it."""
         kept, self._config = self._config, part(self._role, config)  # what a restarted child is given, too
         answer = await self._say(messages.Reload(self._config), RELOAD_TIME)
-        if isinstance(answer, messages.Ready):
-            return True
         if isinstance(answer, messages.Failed):
             self._config = kept
+        if self._standby is not None:
+            await self._standby.reload()
+        if isinstance(answer, messages.Ready):
+            return True
         reason = answer.reason if isinstance(answer, messages.Failed) else "it does not answer"
         log.error("%s child process did not take the new configuration: %s", self.title, reason)
         return False

@@ -83,7 +83,12 @@ class Keeper(ABC):
                 log.error("%s child process is not started again: all of lbd stops", self.title)
                 self._on_permanent(code if code and code > 0 else codes.FATAL)
                 return
-            await self._again()
+            if not await self.succeed():
+                await self._again()
+
+    async def succeed(self) -> bool:
+        """True where another process has taken the place of the one that died; it is ``process`` then."""
+        return False
 
     async def _again(self) -> None:
         """Start it until it starts; a start that fails is a death like another."""

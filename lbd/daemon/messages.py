@@ -41,7 +41,11 @@ class GetStatus(msgspec.Struct, frozen=True, tag=True):
     """Answered with the status of the role, or Failed before it is configured."""
 
 
-Command = Configure | Reload | Adopt | Stop | GetStatus
+class TakeOver(msgspec.Struct, frozen=True, tag=True):
+    """Said to a standby when the process it stands by for is dead. Answered with Ready, or Failed: it was never fed."""
+
+
+Command = Configure | Reload | Adopt | Stop | GetStatus | TakeOver
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):

@@ -51,6 +51,11 @@ class PidFile:
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
+    def rename(self, path: str) -> None:
+        """The file from now on, in place of a dead process's."""
+        os.replace(self.path, path)
+        self.path = path
+
     def remove(self) -> None:
         if _same_file(self._fd, self.path):
             os.unlink(self.path)

@@ -7,7 +7,8 @@ status socket. ``vrrp`` and ``check`` are Roles; ``dp`` is configured through it
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from lbd.model import Config
 from lbd.model.status import RoleStatus
@@ -25,3 +26,14 @@ class Role(Protocol):
 
     def status(self) -> RoleStatus:
         """What ``lbctl status`` shows of this role."""
+
+
+@runtime_checkable
+class Successor(Protocol):
+    """A Role that stands by for another process, and takes its place when that dies."""
+
+    on_taken: Callable[[], None]
+    """Called when it has; its socket and PID file then get the names of the other's."""
+
+    async def succeed(self) -> bool:
+        """True if it has taken the place of the other, which is dead."""

@@ -56,6 +56,7 @@ COMMANDS: Commands = {
     "dp": python("lbd.daemon.dp"),
     "check": python("lbd.daemon.child", "check"),
     "vrrp": python("lbd.daemon.child", "vrrp"),
+    "vrrp standby": python("lbd.daemon.child", "vrrp", "--standby"),
 }
 """What each child process is started with, before its options; tests put others in their place."""
 
@@ -176,7 +177,8 @@ class Supervisor:
     def _keeper(self, role: str, config: Config) -> Keeper:
         if role == "dp":
             return DpKeeper(self.options, self._finish, self._make_guard, self._commands[role])
-        return RoleKeeper(role, self.options, config, self._finish, self._commands[role])
+        standby = self._commands.get(f"{role} standby")
+        return RoleKeeper(role, self.options, config, self._finish, self._commands[role], standby)
 
     def _on_hangup(self) -> None:
         """Two requests while one runs are one more run (keepalived queues one, too)."""

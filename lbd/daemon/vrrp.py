@@ -12,8 +12,10 @@ import contextlib
 import gc
 import logging
 import os
+from collections.abc import Iterable
 
 from lbd.daemon import launch
+from lbd.daemon.feed import Feed
 from lbd.daemon.vrrp_kernel import KernelFace
 from lbd.daemon.vrrp_tracking import Trackers
 from lbd.kernel.mirror import Mirror
@@ -21,6 +23,7 @@ from lbd.model import Config
 from lbd.model.status import VrrpRoleStatus
 from lbd.vrrp.io.opinions import Opinions
 from lbd.vrrp.io.runner import Runner
+from lbd.vrrp.snapshot import InstanceState
 
 log = logging.getLogger("lbd.vrrp")
 
@@ -36,11 +39,12 @@ REALTIME_PRIORITY = 10
 class VrrpRole:
     """A Role (``daemon/role.py``)."""
 
-    def __init__(self, *, dp_socket: str | None, adopt: bool = False) -> None:
+    def __init__(self, *, dp_socket: str | None, adopt: bool = False, feed_path: str | None = None) -> None:
         self._dp_socket, self._adopt = dp_socket, adopt
         self._mirror = Mirror(self._network_changed, what=frozenset({"links", "addresses"}))
         self._kernel = KernelFace(self._mirror)
-        self._runner = Runner(self._kernel)
+        self._runner = Runner(self._kernel, on_state=self._changed)
+        self._feed = Feed(feed_path, self._runner.states) if feed_path else None
         self._opinions = Opinions(self._runner, self._link_up)
         self._scripts = launch.scripts()
         self._trackers = Trackers(self._scripts, lambda: self._opinions.see(self._trackers.seen()))
@@ -49,17 +53,39 @@ class VrrpRole:
         self._watch: asyncio.Task[None] | None = None
         self._gone = False
 
-    async def start(self, config: Config) -> None:
+    async def prepare(self, config: Config) -> None:
+        """All that can be done before there is anything to do."""
         await self._mirror.start()
         self._take(config)
+        _be_punctual()
+
+    async def start(self, config: Config) -> None:
+        await self.prepare(config)
         self._trackers.configure(config)
         self._opinions.configure(config, self._trackers.seen())
-        _be_punctual()
         self._runner.start(config, adopt=self._adopt)
+        await self._begun()
+
+    async def take_over(self, config: Config, states: Iterable[InstanceState]) -> None:
+        """In the place of a process that died, prepared before. Adverts first, then all the rest."""
+        self._take(config)
+        self._opinions.configure(config, self._trackers.seen())
+        self._runner.start(config, states=states, hold=config.global_defs.vrrp_on_death == "hold")
+        self._trackers.configure(config)
+        await self._begun()
+        self._opinions.see(self._trackers.seen())
+
+    async def _begun(self) -> None:
         self._started = True
         self._watch_dataplane()
+        if self._feed is not None:
+            await self._feed.start()
         gc.collect()
         gc.freeze()
+
+    def _changed(self, state: InstanceState) -> None:
+        if self._feed is not None:
+            self._feed.tell(state)
 
     async def reload(self, config: Config) -> None:
         before = self._dependent
@@ -72,12 +98,16 @@ class VrrpRole:
         if self._gone:  # who depends on the dataplane from now on has none either
             self._runner.fault(self._dependent, GONE)
         self._watch_dataplane()
+        if self._feed is not None:
+            self._feed.tell_all()
 
     async def stop(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
         self._started = False
+        if self._feed is not None:
+            await self._feed.close()
         await self._trackers.stop()
         await self._runner.stop()
         await self._scripts.close()

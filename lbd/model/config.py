@@ -30,6 +30,8 @@ class GlobalDefs(msgspec.Struct, frozen=True, kw_only=True):
     disable_local_igmp: bool = False
     vmac_prefix: str = "vrrp"
     vmac_addr_prefix: str = "vrrp"
+    vrrp_on_death: str = "hold"
+    """What the standby of the vrrp process does when that dies: ``hold`` or ``yield``."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from lbd.model import Config, VrrpInstance, VrrpState
 from lbd.model.net import Address
-from lbd.vrrp.action import Action, Log, SendGarp
+from lbd.vrrp.action import Action, Log, SendAdvert, SendGarp
 from lbd.vrrp.advert import Datagram, Refusal, RefusedError
 from lbd.vrrp.group import Actions, Group, of
 from lbd.vrrp.instance import Instance
@@ -88,10 +88,13 @@ class Routers:
             return of(instance, joined)
         return self._carried(instance, instance.start(now, self.begins, group_owns=owns), now)
 
-    def restore(self, state: InstanceState, now: float) -> Actions:
-        """Go on where a process that died was."""
+    def restore(self, state: InstanceState, now: float, *, hold: bool = True) -> Actions:
+        """Go on where a process that died was; without hold, give up what it held as it should have done."""
         instance = self.instances[state.name]
-        out = of(instance, instance.restore(state, now))
+        actions = instance.restore(state, now)
+        if not hold and instance.state is VrrpState.MASTER:
+            actions = [SendAdvert(0), *instance.move(Event.STALLED, now)]
+        out = of(instance, actions)
         instance.security.ah.sequence = state.ah_sequence
         if group := self._group_of.get(state.name):
             group.state = instance.state

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from lbd.model import Config, VrrpInstance, VrrpState
 from lbd.model.net import Address
@@ -56,26 +56,35 @@ class Runner:
 
     # --- from outside
 
-    def start(self, config: Config, *, adopt: bool = False, states: Iterable[InstanceState] = ()) -> None:
-        """states: of a process that died, to go on with. adopt: have none, so who has its addresses is MASTER."""
-        self._works.start()
-        self.configure(config, adopt=adopt, states=states)
+    def start(
+        self, config: Config, *, adopt: bool = False, states: Iterable[InstanceState] = (), hold: bool = True
+    ) -> None:
+        """states: of a process that died, to go on with (hold) or to give up what they held.
 
-    def configure(self, config: Config, *, adopt: bool = False, states: Iterable[InstanceState] = ()) -> None:
-        now = self._now()
-        actions, new = self._routers.configure(config, now)
+        adopt: there are none, so whoever has all its addresses is MASTER.
+        """
+        self._works.start()
+        _, new = self._routers.configure(config, self._now())
+        known = {s.name: s for s in states if s.name in self._routers.instances}
+        for name, state in known.items():
+            self._look_at_source(self._routers.instances[name])
+            self._apply(self._routers.restore(state, self._now(), hold=hold))
+        self._begin([name for name in new if name not in known], adopt=adopt)
+
+    def configure(self, config: Config) -> None:
+        """Another configuration: what is equal goes on as it was."""
+        actions, new = self._routers.configure(config, self._now())
         self._apply(actions)
         self._wires.keep(self._routers.instances)
-        known = {s.name: s for s in states}
-        for name in new:
-            if name in known:
-                self._look_at_source(self._routers.instances[name])
-                self._apply(self._routers.restore(known[name], now))
+        self._begin(new)
+
+    def _begin(self, new: list[str], *, adopt: bool = False) -> None:
+        now = self._now()
         self.network_changed()
         self.on_new(new)
         for name in new:
             instance = self._routers.instances[name]
-            if name in known or instance.state is not VrrpState.INIT:
+            if instance.state is not VrrpState.INIT:
                 continue
             there = all(self._kernel.present(v) for v in instance.conf.virtual_addresses)
             resumed = adopt and there and not instance.standing.faults
@@ -105,30 +114,33 @@ class Runner:
 
     # --- what trackers say: the source in words is the key (``script chk``), what it says last counts
 
-    def fault(self, names: Iterable[str], source: str) -> None:
+    def fault(self, names: Collection[str], source: str) -> None:
         """One more reason for these instances not to take part."""
         for name in self._known(names):
             self._apply(self._routers.fault(name, source, self._now()))
+        self._feed(self._known(names))
         self._arm()
 
-    def recover(self, names: Iterable[str], source: str) -> None:
+    def recover(self, names: Collection[str], source: str) -> None:
         """It is none any more, or never was: an instance that waited for this source need not wait any longer."""
         for name in self._known(names):
             self._apply(self._routers.recover(name, source, self._now()))
+        self._feed(self._known(names))
         self._arm()
 
-    def weigh(self, names: Iterable[str], source: str, weight: int) -> None:
+    def weigh(self, names: Collection[str], source: str, weight: int) -> None:
         """What this source adds to their priority from now on."""
         for name in self._known(names):
             self._apply(self._routers.weigh(name, source, weight, self._now()))
+        self._feed(self._known(names))
         self._arm()
 
-    def wait_for(self, names: Iterable[str], source: str) -> None:
+    def wait_for(self, names: Collection[str], source: str) -> None:
         """Before they are started: these take no part until the source has said something."""
         for name in self._known(names):
             self._routers.wait_for(name, source)
 
-    def _known(self, names: Iterable[str]) -> list[str]:
+    def _known(self, names: Collection[str]) -> list[str]:
         return [name for name in names if name in self._routers.instances]
 
     def status(self) -> tuple[VrrpStatus, ...]:
