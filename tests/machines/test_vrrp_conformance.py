@@ -115,3 +115,9 @@ def test_the_table_is_large_enough():
     assert len(CASES) >= 80
     assert len({case.name for case in CASES}) == len(CASES)
     assert len(CASES) < 250, "more VRIDs than one link has"
+
+
+def test_every_difference_from_keepalived_is_in_the_documentation():
+    text = (Path(__file__).resolve().parents[2] / "docs/vrrp.md").read_text()
+    rows = {line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")}
+    assert rows - {"case"} == {case.name for case in CASES if case.differs}

@@ -45,6 +45,7 @@ class Link:
         prefix = f"lbd-{os.getpid()}-{name}-"
         self.router, self.peer = Namespace(f"{prefix}r"), Namespace(f"{prefix}p")
         self.directory = Path(tempfile.mkdtemp(prefix=prefix))
+        self.programs: list[Program] = []
         self.adverts: Counter[Heard] = Counter()
         self.announcements: Counter[str] = Counter()
         """By the address that was announced."""
@@ -76,6 +77,8 @@ class Link:
     ) -> None:
         for host in (self.router, self.peer):
             host.delete()
+        for program in self.programs:
+            program.process.wait(10)
         if hasattr(self, "socket"):
             self.socket.close()
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -94,7 +97,8 @@ class Link:
                 "--run-dir", str(self.directory / "run"), *pids,
             ],
         }[daemon]  # fmt: skip
-        return Program(self.router, daemon, self.directory / f"{daemon}.log", *command)
+        self.programs.append(Program(self.router, daemon, self.directory / f"{daemon}.log", *command))
+        return self.programs[-1]
 
     def addresses(self) -> set[str]:
         """All that the router's kernel has on its interface."""

@@ -67,7 +67,7 @@ def test_every_row_of_the_table_is_whole(path: str, row: Keyword) -> None:
     assert row.value.expected
     assert (row.status is not Status.WORKS) == bool(row.consequence)
     assert not row.consequence.endswith(".")
-    assert row.source in ("keepalived", "DPVS")
+    assert row.source in ("keepalived", "DPVS", "lbd")
     assert not (row.source == "DPVS" and row.since)
     assert not row.since or row.since.split(".")[0] == "2"
     assert not (row.value.optional and row.missing is Missing.ABORTS)

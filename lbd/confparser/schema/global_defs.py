@@ -86,6 +86,8 @@ _VRRP = [
                fields=("VrrpInstance.check_unicast_src",)),
     later_bool("vrrp_strict", "off", "refuse what the RFC does not know", "instances run as written",
                passed_over=True, fields=("VrrpInstance.strict_mode",)),
+    works("vrrp_on_death", values.choice("hold", "yield"), "hold",
+          "what the standby of the vrrp process does when that dies: go on, or give way", source="lbd"),
     later("vrrp_startup_delay", values.seconds(0.001), "0", "seconds to wait before instances begin",
           "instances start at once"),
     later("vrrp_delay_after_boot", values.seconds(0.001), "0", "seconds since boot before instances begin",

@@ -50,7 +50,7 @@ class Keyword:
     """The words that its value may hold, each with what becomes of it: schedulers, options, forms."""
     missing: Missing = Missing.SILENT
     source: str = "keepalived"
-    """Or ``DPVS``: only its fork of keepalived has the word."""
+    """Or ``DPVS``: only its fork of keepalived has the word; or ``lbd``: nobody else, so it stands behind ``@lbd``."""
     fork: str = ""
     """What DPVS's fork does otherwise with a word of keepalived's."""
     since: str = ""
