@@ -77,7 +77,7 @@ class Peer:
         try:
             self._answer()
         except BaseException:
-            self.__exit__(*sys.exc_info())
+            self.kill()
             raise
 
     @property
@@ -101,15 +101,20 @@ class Peer:
             said += char
         return said
 
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, *trace: object) -> None:
         """Raises RuntimeError where it does not end well."""
         if kind is not None:
-            self._process.kill()
-        rest = self._process.communicate(self._last + "\n" if kind is None else None, timeout=60)[0]
-        if kind is None and self._process.returncode:
+            self.kill()
+            return
+        rest = self._process.communicate(self._last + "\n", timeout=60)[0]
+        if self._process.returncode:
             raise RuntimeError(f"{self._process.args!r} ended with {self._process.returncode}: {rest}")
 
 
