@@ -7,6 +7,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from lbd.cli import config
+
 if TYPE_CHECKING:
     from lbd.cli.status import Overview
 
@@ -18,6 +20,10 @@ examples:
   lbctl stats                      services and real servers alone
   lbctl drops                      packets that were dropped, punted or passed on, by reason
   lbctl -s lb1 status              of the lbd that was started with -s lb1
+  lbctl reload                     read the configuration again, if it has no new faults
+  lbctl config show FILE           a configuration as it counts, each value with its line
+  lbctl config docs priority       what a keyword is for
+  lbctl explain LB0107             the story of a message
 """
 
 
@@ -47,11 +53,40 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument(
             "-w", "--watch", nargs="?", type=float, const=1.0, metavar="SECONDS", help="again and again"
         )
+    text = "read the configuration again (SIGHUP)"
+    reload = commands.add_parser("reload", help=text, description=text)
+    reload.add_argument(
+        "--force", action="store_true", help="even if it has faults that the running one has not"
+    )
+    reload.add_argument("--pid", metavar="FILE", help="PID file of the parent process")
+    reload.set_defaults(run=_reload)
+    config.add(commands)
     return result
+
+
+def _reload(chosen: argparse.Namespace) -> int:
+    import os
+    import signal
+
+    from lbd.daemon import paths
+
+    places = paths.standard(namespace=chosen.namespace, run_dir=chosen.run_dir, main_pid=chosen.pid)
+    try:
+        with open(places.main_pid, encoding="ascii") as file:
+            pid = int(file.read())
+        if chosen.force:
+            paths.ask_for_force(places.run_dir)
+        os.kill(pid, signal.SIGHUP)
+    except (OSError, ValueError) as error:
+        print(f"lbctl: no lbd can be told by {places.main_pid}: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def main(argv: list[str] | None = None) -> int:
     chosen = parser().parse_args(argv)
+    if hasattr(chosen, "run"):
+        return int(chosen.run(chosen))
     import asyncio
 
     from lbd.daemon.paths import default_run_dir

@@ -67,20 +67,31 @@ def _enter(namespace: str, words: list[str]) -> int:
 
 def _test(chosen: argparse.Namespace) -> int:
     """-t: say all that is wrong with the file, and end as keepalived does."""
-    from lbd.daemon import parse
+    from lbd.confparser import colour_wanted, load, render
     from lbd.daemon.options import DEFAULT_FILE
+    from lbd.daemon.parse import interfaces, networks
 
-    colour = not chosen.config_test and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    parsed = parse.read(chosen.use_file or DEFAULT_FILE, chosen.config_id, colour=colour)
+    file = chosen.use_file or DEFAULT_FILE
+    loaded = load(
+        file,
+        config_id=chosen.config_id,
+        interfaces=interfaces(),
+        strict_includes=chosen.all_config,
+        lint=True,
+        networks=networks(),
+    )
+    form = chosen.message_format or ("short" if chosen.config_test else "human")
+    colour = not chosen.config_test and colour_wanted(sys.stderr.isatty())
+    text = render(loaded.diagnostics, form=form, colour=colour)
     if chosen.config_test:
         try:
-            with open(chosen.config_test, "a", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in parsed.lines)
+            with open(chosen.config_test, "a", encoding="utf-8") as log:
+                log.write(f"{text}\n" if text else "")
         except OSError as error:
             return _refuse(f"the messages cannot be written to {chosen.config_test}: {error.strerror}")
-    elif parsed.human:
-        print(parsed.human, file=sys.stderr)
-    return parsed.exit_code
+    elif text:
+        print(text, file=sys.stdout if form in ("json", "sarif") else sys.stderr)
+    return loaded.exit_code
 
 
 def _run(chosen: argparse.Namespace) -> int:
@@ -114,6 +125,8 @@ def options(chosen: argparse.Namespace) -> Options:
         ),
         file=os.path.abspath(chosen.use_file or DEFAULT_FILE),
         config_id=chosen.config_id,
+        strict=chosen.strict,
+        strict_includes=chosen.all_config,
         vrrp=chosen.vrrp or not alone,
         check=chosen.check or not alone,
         all_children=chosen.all,

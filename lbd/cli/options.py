@@ -25,7 +25,7 @@ FACILITIES = {
 
 EPILOG = """\
 lbd reads keepalived.conf and takes keepalived's options, signals and PID files, so it can stand in its place.
-Options of its own: --run-dir, --interface, --exclude-interface.
+Options of its own: --run-dir, --interface, --exclude-interface, --strict, --message-format.
 
 examples:
   lbd -t -f FILE        say what is wrong with a file, with line and column
@@ -226,7 +226,8 @@ def _accepted(p: Parser) -> None:
         nargs="?",
         help=f"allow core dumps; the pattern has no effect: set kernel.core_pattern yourself {NO_EFFECT}",
     )
-    _flag(p, "-e", "--all-config", help=f"an include that matches nothing is an error {NOT_YET}")
+    _flag(p, "-e", "--all-config", help="an include that matches nothing is an error")
+    _flag(p, "--strict", help="refuse to start with any fault that a configuration test finds")
     _flag(p, "--no-mem-check", help=NO_EFFECT)
     _flag(p, "--ignore-sigint", help="end on SIGTERM alone, not on Ctrl-C")
     p.add_argument("--perf", metavar="MODE", nargs="?", help=NO_EFFECT)
@@ -240,6 +241,12 @@ def _questions(p: Parser) -> None:
         metavar="LOG_FILE",
         nargs="?",
         help="check the configuration and end; messages go to stderr, or are added to LOG_FILE",
+    )
+    p.add_argument(
+        "--message-format",
+        metavar="FORM",
+        choices=["human", "short", "json", "sarif"],
+        help="form of the messages of -t: human (default), short, json or sarif (these two to stdout)",
     )
     p.add_argument(
         "--signum",

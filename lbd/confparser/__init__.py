@@ -5,11 +5,13 @@ Reads files and nothing else: what exists on the machine is passed in.
 """
 
 from lbd.confparser.codes import CODES, Code, Severity
-from lbd.confparser.diagnostics import Diagnostic, colour_wanted, render
+from lbd.confparser.diagnostics import Diagnostic, colour_wanted
+from lbd.confparser.formats import FORMS, render
 from lbd.confparser.load import Loaded, default_config_id, load
 
 __all__ = [
     "CODES",
+    "FORMS",
     "Code",
     "Diagnostic",
     "Loaded",

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one table of message codes: stable names that people search for, and what each does to ``-t``'s exit code.
 
-A code is never given a second meaning and never removed. ``exit_code`` 0 marks messages that keepalived does not have
+A code is never given a second meaning; each has its
+story in ``explain``, which a test demands. ``exit_code`` 0 marks messages that keepalived does not have
 (lint, "not yet"): they never change the verdict of a configuration test.
 """
 
@@ -17,6 +18,8 @@ class Severity(enum.Enum):
     WARNING = "warning"
     """It runs, but not as written."""
     SECURITY = "security"
+    REMARK = "remark"
+    """It runs as written, and is likely not what was meant: lint."""
 
 
 class Code(NamedTuple):
@@ -29,6 +32,10 @@ class Code(NamedTuple):
     """The keywords one of which is missed: a misspelt one is message enough."""
     refers: bool = False
     """Something is named that is not there: a misspelt block that would have been it is message enough."""
+
+    @property
+    def lint(self) -> bool:
+        return self.severity is Severity.REMARK
 
 
 _E, _W, _S = Severity.ERROR, Severity.WARNING, Severity.SECURITY
@@ -79,7 +86,7 @@ CODES: dict[str, Code] = {
         _E,
         5,
         "the instance lacks something it cannot run without",
-        absent=("interface", "virtual_router_id", "auth_type", "auth_pass"),
+        absent=("interface", "virtual_router_id", "auth_type", "auth_pass", "key"),
     ),
     "LB0304": Code(_E, 5, "no such interface", fatal=True),
     "LB0305": Code(_W, 5, "an instance without virtual addresses", absent=("virtual_ipaddress",)),
@@ -128,9 +135,76 @@ CODES: dict[str, Code] = {
     # checks
     "LB0501": Code(_E, 5, "HTTP_GET without url", absent=("url",)),
     "LB0502": Code(_E, 5, "an url without path", absent=("path",)),
-    "LB0503": Code(_W, 0, "this check is not there yet"),
     "LB0504": Code(_E, 5, "a block lacks something it is nothing without", absent=("misc_path",)),
     # scripts
     "LB0601": Code(_S, 6, "scripts without enable_script_security", absent=("enable_script_security",)),
     "LB0602": Code(_S, 6, "a secret that others can read"),
 }
+
+_LINT = {
+    # VRRP
+    "LB0701": "state MASTER without priority",
+    "LB0703": "a router that is its own peer",
+    "LB0704": "unicast without a source address",
+    "LB0705": "a well-known password",
+    "LB0706": "adverts in a hurry",
+    "LB0708": "adverts from a virtual address",
+    "LB0709": "an address of two instances",
+    "LB0710": "a virtual address in no subnet of its interface",
+    "LB0711": "a virtual address that is none of a host",
+    "LB0712": "a weight that changes no priority",
+    "LB0713": "a script slower than its interval",
+    "LB0714": "a tracker that nobody tracks",
+    "LB0715": "a sync group of unlike priorities",
+    "LB0716": "a sync group of unlike preemption",
+    "LB0717": "VRRP on the loopback interface",
+    "LB0718": "strict mode without accept",
+    # virtual servers
+    "LB0802": "persistence beside one-packet scheduling",
+    "LB0803": "persistence beside a hash",
+    "LB0804": "syn_proxy without FullNAT",
+    "LB0805": "a virtual server that is its own real server",
+    "LB0806": "a sorry server that is a real server",
+    "LB0807": "half a notification of the quorum",
+    "LB0808": "dead servers keep their clients",
+    "LB0809": "weights that the scheduler does not look at",
+    "LB0810": "a virtual server whose address does not move",
+    "LB0811": "a group that nobody uses",
+    "LB0812": "a local address that is a virtual one",
+    "LB0813": "persistence for too many clients at once",
+    "LB0814": "ha_suspend without an address",
+    "LB0815": "a quorum that cannot be lost",
+    "LB0816": "an address twice in virtual_server_groups",
+    # real servers and checks
+    "LB0840": "a service without checks",
+    "LB0841": "a real server without check beside others with",
+    "LB0842": "alpha without a check",
+    "LB0843": "thresholds the wrong way round",
+    "LB0844": "a real server on no other machine",
+    "LB0845": "a real server with a virtual address",
+    "LB0846": "half a notification of a real server",
+    "LB0847": "a notification that never comes",
+    "LB0860": "a check slower than its beat",
+    "LB0861": "a dead server is noticed late",
+    "LB0862": "a check of another port",
+    "LB0863": "UDP checked over TCP",
+    "LB0864": "TCP checked without a connection",
+    "LB0865": "TLS where none is, or none where TLS is",
+    "LB0866": "server errors count as success",
+    "LB0867": "a check's script slower than its beat",
+    "LB0868": "a check twice",
+    "LB0869": "checks in a hurry",
+    # the rest
+    "LB0901": "script security without script_user",
+    "LB0902": "scripts run as root",
+    "LB0903": "mail without a server",
+    "LB0904": "mail to nobody",
+    "LB0905": "a keyword given twice",
+    "LB0906": "connection synchronisation by nobody",
+    "LB0907": "mail from nobody",
+    "LB0908": "an empty global_defs",
+}
+CODES |= {code: Code(Severity.REMARK, 0, title) for code, title in _LINT.items()}
+
+RETIRED = {"LB0503": "this check is not there yet"}
+"""Codes that earlier versions gave. They are not used again."""

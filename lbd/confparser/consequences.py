@@ -8,7 +8,7 @@ it, and a name that nobody defined is no number either.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lbd.confparser.codes import CODES, Severity
@@ -33,10 +33,19 @@ def settle(
     kept = list(found)
     if any(one.code == "LB0112" for one in kept):
         kept = _undefined_names(kept)
-    if stand_ins:
-        spared = _Spared(stand_ins, tree)
+    if any(CODES[one.code].absent or CODES[one.code].refers for one in kept):
+        spared = _Spared([*stand_ins, *_misused(kept)], tree)
         kept = [one for one in kept if not spared.knows(one)]
     return kept
+
+
+def _misused(found: Iterable[Diagnostic]) -> Iterator[StandIn]:
+    """Keywords that are there and of no use: the message about their line is message enough."""
+    for one in found:
+        code = CODES[one.code]
+        words = one.source_line.split(None, 1)
+        if words and code.exit_code and not (code.absent or code.refers):
+            yield StandIn(words[0], one.file, one.line)
 
 
 def _undefined_names(found: list[Diagnostic]) -> list[Diagnostic]:

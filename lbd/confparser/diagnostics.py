@@ -7,13 +7,14 @@ Nothing here raises on a user's mistake and nothing prints by itself.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from lbd.confparser.codes import CODES, Severity
 
 MAX_DIAGNOSTICS = 1000
+_TINTS = {Severity.WARNING: "\x1b[33m", Severity.REMARK: "\x1b[36m"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Diagnostic:
     def human(self, colour: bool = False) -> str:
         """Several lines: the message, the source line with a caret, what was expected, where it was included."""
         red, bold, off = ("\x1b[31m", "\x1b[1m", "\x1b[0m") if colour else ("", "", "")
-        tint = "\x1b[33m" if colour and self.severity is Severity.WARNING else red
+        tint = (_TINTS.get(self.severity) or red) if colour else ""
         head = f"{tint}{self.severity.value}[{self.code}]{off}"
         lines = [f"{bold}{_printable(self._where())}{off}: {head}: {_printable(self.message)}"]
         if self.source_line:
@@ -88,13 +89,6 @@ def _printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
-
-
-def render(diagnostics: Iterable[Diagnostic], *, form: str = "human", colour: bool = False) -> str:
-    """``form`` is ``human`` or ``short``."""
-    if form == "short":
-        return "\n".join(d.short() for d in diagnostics)
-    return "\n\n".join(d.human(colour) for d in diagnostics)
 
 
 class Report:

@@ -10,9 +10,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from lbd.confparser.build import build
-from lbd.confparser.check import Checker
+from lbd.confparser.check import Checker, Item
+from lbd.confparser.codes import CODES
 from lbd.confparser.consequences import settle
 from lbd.confparser.diagnostics import Diagnostic, Report
+from lbd.confparser.lint import remark
+from lbd.confparser.lint.scope import Networks
 from lbd.confparser.reader import Reader
 from lbd.confparser.schema import ROOT
 from lbd.confparser.source import LogicalLine, UnreadableError
@@ -30,6 +33,15 @@ class Loaded:
     diagnostics: tuple[Diagnostic, ...]
     exit_code: int
     """What ``-t`` returns: keepalived 2.2.7's classes."""
+    items: tuple[Item, ...] = ()
+    """What was understood, line by line."""
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What keepalived minds, too, one text a fault, wherever in the file it stands."""
+        return tuple(
+            f"{found.message} [{found.code}]" for found in self.diagnostics if CODES[found.code].exit_code
+        )
 
 
 def default_config_id() -> str:
@@ -37,21 +49,34 @@ def default_config_id() -> str:
     return socket.gethostname().partition(".")[0]
 
 
-def load(path: str, *, config_id: str | None = None, interfaces: Collection[str] | None = None) -> Loaded:
+def load(
+    path: str,
+    *,
+    config_id: str | None = None,
+    interfaces: Collection[str] | None = None,
+    strict_includes: bool = False,
+    lint: bool = False,
+    networks: Networks | None = None,
+) -> Loaded:
     """Never raises for what is in the file, or for its absence.
 
-    ``interfaces`` names those that exist; without it, nothing is said about missing ones.
+    ``interfaces`` names those that exist; without it, nothing is said about missing ones. ``strict_includes``
+    is keepalived's ``-e``: every include is an includea. ``lint`` adds remarks about what is legal and likely wrong,
+    about the subnets of interfaces where ``networks`` names them.
     """
     report = Report(path)
-    lines = _lines(path, Reader(report, config_id or default_config_id()), report)
-    config = None
+    reader = Reader(report, config_id or default_config_id(), strict=strict_includes)
+    lines = _lines(path, reader, report)
+    config, items = None, list[Item]()
     if not report.fatal:
         tree = build_tree(lines, report)
         checker = Checker(report)
         items = checker.check(tree, ROOT)
         config = build(items, checker.scripts, report, interfaces)
+        if lint:
+            remark(items, report, networks)
         report.settle(lambda found: settle(found, checker.stand_ins, tree))
-    return Loaded(None if report.fatal else config, report.diagnostics, report.exit_code)
+    return Loaded(None if report.fatal else config, report.diagnostics, report.exit_code, tuple(items))
 
 
 def _lines(path: str, reader: Reader, report: Report) -> list[LogicalLine]:

@@ -185,14 +185,16 @@ def word(convert: Callable[[str], Any], expected: str, *, soft: bool = False) ->
                 return [_Soft(loc, str(error), expected)]
             raise _Refusal(text, loc, str(error), expected, (error.offset, error.length)) from None
 
-    element = pp.Regex(r"[^\n]+").set_whitespace_chars(_SEPARATOR)
+    element = pp.Regex(r"[^\n]+").set_whitespace_chars(_SEPARATOR).set_name(f"<{expected}>")
     return element.set_parse_action(action)
 
 
 def literal(*names: str) -> pp.ParserElement:
     """One of some words, as itself; other words are left for what follows."""
     pattern = "(?:" + "|".join(map(re.escape, sorted(names, key=len, reverse=True))) + r")(?=\n|\Z)"
-    return pp.Regex(pattern).set_whitespace_chars(_SEPARATOR)
+    quoted = " | ".join(f'"{name}"' for name in names)
+    shown = quoted if len(names) == 1 else f"( {quoted} )"
+    return pp.Regex(pattern).set_whitespace_chars(_SEPARATOR).set_name(shown)
 
 
 # converters

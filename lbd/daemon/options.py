@@ -15,6 +15,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     paths: Paths
     file: str = DEFAULT_FILE
     config_id: str | None = None
+    strict: bool = False
+    """Refuse a configuration with any fault."""
+    strict_includes: bool = False
+    """``-e``: every include insists on its files."""
     vrrp: bool = True
     """False with ``-C`` alone: only checkers."""
     check: bool = True

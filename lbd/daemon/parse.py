@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ipaddress
 import signal
 import socket
 import subprocess
@@ -32,32 +33,77 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What a configuration test ends with."""
     lines: tuple[str, ...] = ()
     """Each message as one line, with its position: for the log."""
-    human: str = ""
-    """The messages with source lines and carets: for a terminal."""
+    faults: tuple[str, ...] = ()
+    """What a configuration test minds, without places: a reload must not bring new ones."""
 
 
 _decode = wire.decoder(Parsed)
 
 
-def read(file: str, config_id: str | None, colour: bool = False) -> Parsed:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """How to read: ``lbd``'s options that matter to a parser."""
+
+    config_id: str | None = None
+    strict: bool = False
+    """Refuse a file with any fault."""
+    strict_includes: bool = False
+
+    def words(self) -> list[str]:
+        """As options of this program."""
+        chosen = ["--config-id", self.config_id] if self.config_id is not None else []
+        chosen += ["--strict"] * self.strict
+        return chosen + ["--all-config"] * self.strict_includes
+
+
+def interfaces() -> set[str]:
+    """The names of those that exist."""
+    return {name for _, name in socket.if_nameindex()}
+
+
+def networks() -> dict[str, list[ipaddress.IPv4Network | ipaddress.IPv6Network]]:
+    """The subnets of each interface; none where the kernel cannot be asked."""
+    from pyroute2 import IPRoute, NetlinkError
+
+    found: dict[str, list[ipaddress.IPv4Network | ipaddress.IPv6Network]] = {}
+    names = dict(socket.if_nameindex())
+    try:
+        with IPRoute() as kernel:
+            for one in kernel.get_addr():
+                network = ipaddress.ip_network(
+                    f"{one.get_attr('IFA_ADDRESS')}/{one['prefixlen']}", strict=False
+                )
+                found.setdefault(names.get(one["index"], ""), []).append(network)
+    except (NetlinkError, OSError):
+        return {}
+    return found
+
+
+def read(file: str, asked: Asked) -> Parsed:
     """Parse here and now. Never raises for what stands in the file."""
     from lbd import confparser
-    from lbd.confparser.diagnostics import render
 
-    names = {name for _, name in socket.if_nameindex()}
-    loaded = confparser.load(file, config_id=config_id, interfaces=names)
+    loaded = confparser.load(
+        file, config_id=asked.config_id, interfaces=interfaces(), strict_includes=asked.strict_includes
+    )
+    lines = tuple(message.short() for message in loaded.diagnostics)
+    config = loaded.config
+    if config is not None and asked.strict and loaded.exit_code:
+        config = None
+        lines = (
+            *lines,
+            f"{file}: refused because of --strict: a configuration test ends with {loaded.exit_code}",
+        )
     return Parsed(
-        config=loaded.config,
+        config=config,
         exit_code=loaded.exit_code,
-        lines=tuple(message.short() for message in loaded.diagnostics),
-        human=render(loaded.diagnostics, colour=colour),
+        lines=lines,
+        faults=loaded.faults,
     )
 
 
-async def in_child(command: list[str], file: str, config_id: str | None) -> Parsed:
+async def in_child(command: list[str], file: str, asked: Asked) -> Parsed:
     """Parse in a child process. A parser that fails is told as a refused file; what runs is not touched."""
-    chosen = ["--config-id", config_id] if config_id is not None else []
-    process = spawn([*command, file, *chosen], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = spawn([*command, file, *asked.words()], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         output, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
         message = _message(output)
@@ -68,7 +114,7 @@ async def in_child(command: list[str], file: str, config_id: str | None) -> Pars
     if message is not None:
         return message
     what = f"{file}: the parser failed: {_last_line(errors)}"
-    return Parsed(config=None, exit_code=codes.SOFTWARE, lines=(what,), human=what)
+    return Parsed(config=None, exit_code=codes.SOFTWARE, lines=(what,))
 
 
 def _message(frame: bytes) -> Parsed | None:
@@ -84,9 +130,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lbd.daemon.parse")
     parser.add_argument("file")
     parser.add_argument("--config-id")
+    parser.add_argument("--strict", action="store_true")
+    parser.add_argument("--all-config", action="store_true")
     chosen = parser.parse_args(argv)
+    asked = Asked(config_id=chosen.config_id, strict=chosen.strict, strict_includes=chosen.all_config)
     try:
-        parsed = read(chosen.file, chosen.config_id)
+        parsed = read(chosen.file, asked)
     except Exception:
         traceback.print_exc()  # our bug; the supervisor logs the last line and keeps what it has
         return codes.SOFTWARE

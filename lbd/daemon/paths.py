@@ -11,6 +11,9 @@ PID_DIR = "/run/keepalived"
 """keepalived's directory for the PID files of a network namespace; see NAMESPACES in keepalived(8)."""
 
 
+_FORCE = "reload.force"
+
+
 class Paths(msgspec.Struct, frozen=True, kw_only=True):
     run_dir: str
     main_pid: str
@@ -29,6 +32,21 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
 
 def default_run_dir(namespace: str | None = None) -> str:
     return f"/run/lbd-{namespace}" if namespace else "/run/lbd"
+
+
+def ask_for_force(run_dir: str) -> None:
+    """The next reload takes a configuration with new faults. Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    os.close(os.open(os.path.join(run_dir, _FORCE), flags, 0o600))
+
+
+def take_force(run_dir: str) -> bool:
+    """Whether somebody asked; who asks is allowed to write into our directory, and asks for one reload."""
+    try:
+        os.unlink(os.path.join(run_dir, _FORCE))
+    except OSError:
+        return False
+    return True
 
 
 def standard(

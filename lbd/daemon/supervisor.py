@@ -14,12 +14,13 @@ import logging
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 import sdnotify
 
-from lbd.daemon import codes, parse
+from lbd.daemon import codes, parse, paths
 from lbd.daemon.keep_dp import DpKeeper, Holder, require_fastpath
 from lbd.daemon.keep_role import RoleKeeper
 from lbd.daemon.keeper import Keeper
@@ -77,6 +78,8 @@ class Supervisor:
         self.keepers: dict[str, Keeper] = {}
         self._end = asyncio.Event()
         self._code = codes.OK
+        self._faults: tuple[str, ...] = ()
+        """Of the configuration that runs."""
         self._turn = asyncio.Lock()
         self._queued: asyncio.Task[None] | None = None
         self._notifier = sdnotify.SystemdNotifier()
@@ -132,19 +135,41 @@ class Supervisor:
         async with self._turn:
             await self._go_over(config)
 
-    async def _read(self) -> Config | None:
+    async def _read(self, forced: bool = True) -> Config | None:
         """Parse in a child; its messages go to the log. None: refused, with the exit code set aside."""
-        parsed = await parse.in_child(self._commands["parse"], self.options.file, self.options.config_id)
+        options = self.options
+        asked = parse.Asked(
+            config_id=options.config_id, strict=options.strict, strict_includes=options.strict_includes
+        )
+        parsed = await parse.in_child(self._commands["parse"], options.file, asked)
         for line in parsed.lines:
             log.warning("%s", line)
         if parsed.config is None:
             self._code = codes.AT_START.get(parsed.exit_code, parsed.exit_code)
             return None
+        if not self._admits(parsed, forced):
+            return None
+        self._faults = parsed.faults
         if parsed.config.global_defs.router_id:
             log.info("This machine is %s (router_id)", parsed.config.global_defs.router_id)
         if self.options.dump:
             log.info("Configuration: %s", shown(parsed.config))
         return parsed.config
+
+    def _admits(self, parsed: parse.Parsed, forced: bool) -> bool:
+        """Files in the wild have a fault or two and run for years; one that a reload brings is a slip of today."""
+        new = list((Counter(parsed.faults) - Counter(self._faults)).elements())
+        if not new or forced:
+            return True
+        log.error(
+            "The running configuration does not have %s:", "this fault" if len(new) == 1 else "these faults"
+        )
+        for fault in new[:10]:
+            log.error("  %s", fault)
+        if len(new) > 10:
+            log.error("  and %d more", len(new) - 10)
+        log.error("A restart would run as these messages say; so will: lbctl reload --force")
+        return False
 
     async def _go_over(self, config: Config) -> bool:
         """Start what is missing, reload what runs, stop what is needed no more. False if a child kept the old."""
@@ -192,7 +217,7 @@ class Supervisor:
             self._notifier.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
             code = self._code
             try:
-                config = await self._read()
+                config = await self._read(forced=paths.take_force(self.options.paths.run_dir))
                 if config is None:
                     log.error("Reload refused: the running configuration stays as it is")
                 elif await self._go_over(config):

@@ -136,10 +136,12 @@ def play_parse(words: list[str]) -> int:
         note("parse", "start")
         signal.pause()
     try:
-        result = parse.Parsed(config=msgspec.json.decode(text, type=Config), exit_code=0)
+        faults = tuple(msgspec.json.decode(text).get("faults", ()))
+        config = msgspec.json.decode(text, type=Config)
+        result = parse.Parsed(config=config, exit_code=5 if faults else 0, faults=faults)
     except msgspec.DecodeError as error:
         lines = (f"{words[0]}:1:1: error: {error} [LB0000]",)
-        result = parse.Parsed(config=None, exit_code=codes.CONFIG, lines=lines, human=lines[0])
+        result = parse.Parsed(config=None, exit_code=codes.CONFIG, lines=lines)
     sys.stdout.buffer.write(wire.pack(result))
     return 0
 

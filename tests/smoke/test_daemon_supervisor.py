@@ -144,6 +144,29 @@ async def test_a_broken_file_changes_nothing_and_says_why(stage: Stage) -> None:
     assert parent.wait(10) == 0
 
 
+async def test_a_reload_that_brings_faults_is_refused_unless_forced(stage: Stage) -> None:
+    stage.write(**VRRP, faults=["an old fault [LB0107]"])
+    parent = stage.start()
+    await until(lambda: stage.events("vrrp"))
+    stage.write("two", **VRRP, faults=["an old fault [LB0107]"])
+    parent.send_signal(signal.SIGHUP)
+    await until(lambda: "Reload finished" in stage.log.read_text())
+    faults = ["an old fault [LB0107]", "a new fault [LB0201]"]
+    stage.write("three", **VRRP, faults=faults)
+    parent.send_signal(signal.SIGHUP)
+    await until(lambda: "Reload refused" in stage.log.read_text())
+    said = stage.log.read_text()
+    assert "does not have this fault" in said
+    assert "a new fault [LB0201]" in said
+    assert "an old fault" not in said
+    assert stage.events("vrrp") == ["start one adopt=False", "reload two"]
+    assert stage.lbctl("reload", "--force", "--pid", f"{stage.directory}/p.pid").returncode == 0
+    await until(lambda: stage.events("vrrp")[-1] == "reload three")
+    stage.write("four", **VRRP, faults=[*faults, "another [LB0201]"])
+    parent.send_signal(signal.SIGHUP)  # the force was for one reload
+    await until(lambda: stage.log.read_text().count("Reload refused") == 2)
+
+
 async def test_a_role_that_cannot_reload_keeps_its_work(stage: Stage) -> None:
     stage.write(**VRRP)
     parent = stage.start()

@@ -166,7 +166,7 @@ def test_vrrp_is_spared_the_real_servers_and_the_log_the_passwords() -> None:
 
 async def test_a_parser_that_dies_is_a_refused_file() -> None:
     command = [sys.executable, "-c", "raise RuntimeError('the parser broke')"]
-    parsed = await parse.in_child(command, "/x.conf", None)
+    parsed = await parse.in_child(command, "/x.conf", parse.Asked())
     assert parsed.config is None
     assert parsed.exit_code == 70
     assert parsed.lines == ("/x.conf: the parser failed: RuntimeError: the parser broke",)
@@ -175,7 +175,7 @@ async def test_a_parser_that_dies_is_a_refused_file() -> None:
 async def test_a_parsed_file_comes_over_the_pipe() -> None:
     frame = wire.pack(parse.Parsed(config=CONFIG, exit_code=5, lines=("x.conf:1:1: warning: so so",)))
     command = [sys.executable, "-c", f"import sys; sys.stdout.buffer.write({frame!r})"]
-    parsed = await parse.in_child(command, "/x.conf", "id")
+    parsed = await parse.in_child(command, "/x.conf", parse.Asked(config_id="id"))
     assert parsed == parse.Parsed(config=CONFIG, exit_code=5, lines=("x.conf:1:1: warning: so so",))
 
 

@@ -17,6 +17,10 @@ _SHORTEST, _LONGEST = 32, 64
 class _BadKeyError(Exception):
     """Why a key is left out."""
 
+    def __init__(self, why: str, code: str = "LB0201") -> None:
+        super().__init__(why)
+        self.code = code
+
 
 def kind(instance: Item) -> str:
     """As written, with a password or without effect: ``PASS``, ``AH`` or nothing."""
@@ -61,10 +65,10 @@ def hmac(instance: Item, advert_int: float, context: Context) -> AuthHmac | None
     keys: dict[int, HmacKey] = {}
     for item in block.all("key"):
         try:
-            key = HmacKey(id=item.value[0], secret=_secret(item, context))
+            key = HmacKey(id=item.value[0], secret=_secret(item))
         except _BadKeyError as error:
             message = f"({instance.value}) key {item.value[0]}: {error}: left out"
-            context.report.add("LB0201", message, item.node.place(1))
+            context.report.add(error.code, message, item.node.place(1))
             continue
         if key.id in keys:
             context.report.add("LB0204", f"({instance.value}) key {key.id} is given twice", item.node.place(1))
@@ -87,7 +91,7 @@ def hmac(instance: Item, advert_int: float, context: Context) -> AuthHmac | None
     )
 
 
-def _secret(item: Item, context: Context) -> bytes:
+def _secret(item: Item) -> bytes:
     """Raises _BadKeyError. The message never holds the secret."""
     form, colon, rest = item.value[1].partition(":")
     if colon and form == "hex":
@@ -96,7 +100,7 @@ def _secret(item: Item, context: Context) -> bytes:
         except ValueError:
             raise _BadKeyError("not hexadecimal digits") from None
     elif colon and form == "file":
-        secret = _from_file(rest, item, context)
+        secret = _from_file(rest)
     else:
         secret = item.value[1].encode()
     if not _SHORTEST <= len(secret) <= _LONGEST:
@@ -104,7 +108,7 @@ def _secret(item: Item, context: Context) -> bytes:
     return secret
 
 
-def _from_file(path: str, item: Item, context: Context) -> bytes:
+def _from_file(path: str) -> bytes:
     """The file's octets without the last line end. One that others may read is a security error, and not used."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -115,8 +119,7 @@ def _from_file(path: str, item: Item, context: Context) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise _BadKeyError(f"{path} is not a file")
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            context.report.add("LB0602", f"{path}: others than its owner have rights to it", item.node.place(2))
-            raise _BadKeyError(f"{path} is open to others")
+            raise _BadKeyError(f"others than its owner have rights to {path}", "LB0602")
         return os.read(file, 2 * _LONGEST).rstrip(b"\r\n")
     finally:
         os.close(file)
