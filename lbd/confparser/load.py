@@ -22,7 +22,7 @@ from lbd.confparser.source import LogicalLine, UnreadableError
 from lbd.confparser.tree import build as build_tree
 from lbd.model import Config
 
-MAX_LINES = 500_000
+MAX_LINES = 1_000_000
 """Logical lines, each brace being one: 100,000 real servers with a check."""
 
 

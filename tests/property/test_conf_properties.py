@@ -153,5 +153,5 @@ def test_files_that_include_each_other_end(tmp_path: Path) -> None:
 
 
 def test_more_lines_than_are_read() -> None:
-    loaded = verdict(b"{}" * 300_000 + b"\n" + b"a {}\n" * 200_000)
+    loaded = verdict(b"{}" * 300_000 + b"\n" + b"a {}\n" * 400_000)
     assert "LB0007" in {found.code for found in loaded.diagnostics}
