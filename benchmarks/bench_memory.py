@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import multiprocessing
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from benchmarks.frames import frame
 from benchmarks.plane import established, start_eal
+from benchmarks.resident import resident
 from benchmarks.rounds import Orders, show, take_turns
 
 ROUNDS = 9
@@ -19,11 +19,6 @@ PACKETS = 128_000
 FAMILIES = {4: {"1M": 1_000_000, "10M": 10_000_000}, 6: {"1M": 1_000_000}}
 FEW = 100_000
 WARM = 4_000
-
-
-def resident() -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
 
 
 def live(family: int, flows: int, ask: Connection) -> None:

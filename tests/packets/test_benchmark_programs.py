@@ -38,3 +38,14 @@ def test_it_prints_its_rows(eal, name, monkeypatch, capsys):
     printed = run.rows(capsys.readouterr().out)
     assert len({row.name for row in printed}) == len(printed) == rows
     assert all(row.baseline for row in printed)
+
+
+def test_control_is_measured_at_two_sizes(eal, monkeypatch):
+    """In one process, and small: the dataplane ends with what it was told, by one change a weight."""
+    program = importlib.import_module("benchmarks.bench_control")
+    monkeypatch.setattr(program, "start_eal", lambda megabytes: None)
+    monkeypatch.setattr(program, "ROUNDS", 2)
+    monkeypatch.setattr(program, "SLOTS", 4_096)
+    times = program.measure(200)
+    assert {"parse", "desired", "load", "list", "weight-change"} <= times.keys()
+    assert len(times["weight-change"]) == 2
