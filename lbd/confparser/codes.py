@@ -107,6 +107,8 @@ CODES: dict[str, Code] = {
     "LB0321": Code(_W, 5, "a setting that strict mode does not allow"),
     "LB0322": Code(_W, 5, "two instances with one interface of their own"),
     "LB0323": Code(_E, 5, "a setting of an interface that does not exist"),
+    "LB0324": Code(_W, 5, "a tracker that is never up"),
+    "LB0325": Code(_W, 5, "a weight where none may be"),
     # services
     "LB0401": Code(_E, 5, "a virtual server without real servers", absent=("real_server",)),
     "LB0402": Code(_W, 5, "lb_algo is missing", absent=("lb_algo", "lvs_sched")),
@@ -136,9 +138,13 @@ CODES: dict[str, Code] = {
     "LB0501": Code(_E, 5, "HTTP_GET without url", absent=("url",)),
     "LB0502": Code(_E, 5, "an url without path", absent=("path",)),
     "LB0504": Code(_E, 5, "a block lacks something it is nothing without", absent=("misc_path",)),
+    "LB0505": Code(_E, 5, "a check that cannot succeed"),
+    "LB0506": Code(_W, 0, "settings of a pattern that do not go together"),
     # scripts
     "LB0601": Code(_S, 6, "scripts without enable_script_security", absent=("enable_script_security",)),
     "LB0602": Code(_S, 6, "a secret that others can read"),
+    "LB0603": Code(_E, 5, "no such user or group"),
+    "LB0604": Code(_E, 5, "a name that cannot be resolved"),
 }
 
 _LINT = {

@@ -6,10 +6,10 @@ from __future__ import annotations
 import glob
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from lbd.confparser.build import build
+from lbd.confparser.build import Context, build
 from lbd.confparser.check import Checker, Item
 from lbd.confparser.codes import CODES
 from lbd.confparser.consequences import settle
@@ -54,15 +54,16 @@ def load(
     *,
     config_id: str | None = None,
     interfaces: Collection[str] | None = None,
+    resolve: Callable[[str], str | None] | None = None,
     strict_includes: bool = False,
     lint: bool = False,
     networks: Networks | None = None,
 ) -> Loaded:
     """Never raises for what is in the file, or for its absence.
 
-    ``interfaces`` names those that exist; without it, nothing is said about missing ones. ``strict_includes``
-    is keepalived's ``-e``: every include is an includea. ``lint`` adds remarks about what is legal and likely wrong,
-    about the subnets of interfaces where ``networks`` names them.
+    ``interfaces`` names those that exist; without it, nothing is said about missing ones. ``resolve`` gives the
+    address of a host name, or None. ``strict_includes`` is keepalived's ``-e``: every include is an includea. ``lint``
+    adds remarks about what is legal and likely wrong, about the subnets of interfaces where ``networks`` names them.
     """
     report = Report(path)
     reader = Reader(report, config_id or default_config_id(), strict=strict_includes)
@@ -72,7 +73,7 @@ def load(
         tree = build_tree(lines, report)
         checker = Checker(report)
         items = checker.check(tree, ROOT)
-        config = build(items, checker.scripts, report, interfaces)
+        config = build(items, checker.scripts, Context(report, interfaces, resolve=resolve))
         if lint:
             remark(items, report, networks)
         report.settle(lambda found: settle(found, checker.stand_ins, tree))

@@ -41,8 +41,18 @@ def line(what: str, low: int, high: int) -> Value:
     return Value(grammar, f"{what} [weight WEIGHT [reverse]]", make=_make)
 
 
+@dataclass(frozen=True, slots=True)
+class Weight:
+    weight: int
+    reverse: bool = False
+
+
 def weight(low: int, high: int) -> Value:
     """``WEIGHT [reverse]`` of a definition."""
     expected = f"a weight {low}–{high}"
-    grammar = word(convert_int(low, high), expected) + pp.Opt(literal("reverse", "noreverse"))
-    return Value(grammar, f"{expected} [reverse]")
+    option = literal("reverse", "noreverse") | word(_unknown, "reverse", soft=True)
+    return Value(
+        word(convert_int(low, high), expected) + option[...],
+        f"{expected} [reverse]",
+        make=lambda tokens: Weight(tokens[0], "reverse" in tokens[1:]),
+    )

@@ -222,6 +222,12 @@ def convert_int(low: int | None, high: int | None) -> Callable[[str], int]:
     return convert
 
 
+def convert_integer_text(content: str) -> str:
+    """A number, as it is written."""
+    convert_int(None, None)(content)
+    return content
+
+
 def convert_seconds(low: float, high: float) -> Callable[[str], float]:
     def convert(content: str) -> float:
         if not re.fullmatch(r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]*)?|\.[0-9]{1,18})", content):
@@ -272,6 +278,11 @@ def seconds(low: float = 0.0, high: float | None = 4294.967295) -> Value:
     """Up to six decimals. ``high`` None is keepalived's unsigned limit, no limit for anybody."""
     expected = f"seconds from {_plain(low)}" if high is None else f"seconds {_plain(low)}–{_plain(high)}"
     return Value(word(convert_seconds(low, 4294967295.0 if high is None else high), expected), expected)
+
+
+def milliseconds(low: float, high: float) -> Value:
+    expected = f"milliseconds {_plain(low)}–{_plain(high)}"
+    return Value(word(convert_seconds(low, high), expected), expected)
 
 
 def choice(*names: str, any_case: bool = False, optional: bool = False) -> Value:

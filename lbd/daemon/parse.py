@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import ipaddress
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import traceback
 
 import msgspec
@@ -24,6 +26,9 @@ from lbd.model import Config
 
 TIMEOUT = 120.0
 """Seconds; 100,000 real servers take about 10."""
+
+
+RESOLVING = 2.0
 
 
 class Parsed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -83,7 +88,11 @@ def read(file: str, asked: Asked) -> Parsed:
     from lbd import confparser
 
     loaded = confparser.load(
-        file, config_id=asked.config_id, interfaces=interfaces(), strict_includes=asked.strict_includes
+        file,
+        config_id=asked.config_id,
+        interfaces=interfaces(),
+        resolve=resolve,
+        strict_includes=asked.strict_includes,
     )
     lines = tuple(message.short() for message in loaded.diagnostics)
     config = loaded.config
@@ -99,6 +108,20 @@ def read(file: str, asked: Asked) -> Parsed:
         lines=lines,
         faults=loaded.faults,
     )
+
+
+def resolve(name: str) -> str | None:
+    """The first address of a host, within RESOLVING seconds: a name server that is silent must not hold up a start."""
+    found: list[str] = []
+
+    def ask() -> None:
+        with contextlib.suppress(OSError, UnicodeError):
+            found.extend(str(info[4][0]) for info in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(RESOLVING)
+    return found[0] if found else None
 
 
 async def in_child(command: list[str], file: str, asked: Asked) -> Parsed:

@@ -48,6 +48,7 @@ DIFFERENCES: dict[str, tuple[int, str]] = {
     "E_timer_expired_backup": (0, _NEWER),
     "E_v3_checksum_as_v2": (0, _NEWER),
     "O_snmp_vs_stats_update_interval_5": (0, _NEWER),
+    "F_script_interval_0.5": (0, _NEWER),
     "O_lvs_sync_daemon_eth0_VI_1_id_300": (0, "the words of lvs_sync_daemon are not read yet"),
     "O_smtp_server_nosuch.invalid": (0, _HOST),
     "O_vrrp_cpu_affinity_9999": (0, _HOST),

@@ -236,7 +236,7 @@ CASES = [
     Case("SCTP", "LB0424", 0, (VS % "").replace("TCP", "«SCTP»")),
     # checks
     Case("HTTP_GET without url", "LB0501", 5, RS % "«HTTP_GET» {\n }"),
-    Case("check not there yet", "LB0115", 0, RS % "«PING_CHECK» {\n }"),
+    Case("keyword not there yet", "LB0115", 0, RS % "«uthreshold» 5"),
     Case("MISC_CHECK without script", "LB0504", 5, RS % "«MISC_CHECK» {\n }"),
     Case("script security", "LB0601", 6, VI % "«notify» /bin/sh"),
 ]

@@ -73,7 +73,7 @@ TRACKED = tracked.line("an interface", -253, 253)
         ),
         (TRACKED, "eth1", Tracked("eth1")),
         (TRACKED, "eth1 weight -10 reverse", Tracked("eth1", -10, True)),
-        (tracked.weight(-253, 253), "5 reverse", 5),
+        (tracked.weight(-253, 253), "5 reverse", tracked.Weight(5, True)),
     ],
 )
 def test_accepted(value: Value, words: str, expected: Any) -> None:

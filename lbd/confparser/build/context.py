@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from lbd.confparser.diagnostics import Place, Report
@@ -15,6 +15,8 @@ class Context:
     interfaces: Collection[str] | None = None
     """Names that exist; None means nobody looked."""
     dynamic_interfaces: bool = False
+    resolve: Callable[[str], str | None] | None = None
+    """A name to its address, or None; without it nobody looked."""
     track_groups: Collection[str] = ()
     """Names that static items may refer to."""
     _missing: set[str] = field(default_factory=set)

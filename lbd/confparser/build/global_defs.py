@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from lbd.confparser.build.context import Context
+from lbd.confparser.build.merged import Merged
 from lbd.confparser.check import Item
 from lbd.confparser.values import RefusedError, convert_int
 from lbd.confparser.virtual_lines import ExtraGarp
-from lbd.model import GlobalDefs
+from lbd.model import GlobalDefs, Telling
 
 _MAX_TIMEOUT = 2678400
 """31 days: the kernel's limit for lvs_timeouts (ip_vs.h)."""
@@ -47,23 +48,6 @@ class Defaults:
     log_all_failures: bool = False
 
 
-class _Merged:
-    """All global_defs blocks as one: they accumulate."""
-
-    def __init__(self, blocks: Sequence[Item]) -> None:
-        self._blocks = blocks
-
-    def last(self, name: str) -> Item | None:
-        found = None
-        for block in self._blocks:
-            found = block.last(name) or found
-        return found
-
-    def get(self, name: str, default: object = None) -> object:
-        found = self.last(name)
-        return default if found is None else found.value
-
-
 def repeat_at_least_one(item: Item, context: Context) -> int:
     """garp_master_repeat and garp_master_refresh_repeat: 0 becomes 1, with a message."""
     if item.value == 0:
@@ -73,13 +57,11 @@ def repeat_at_least_one(item: Item, context: Context) -> int:
     return number
 
 
-def build(blocks: Sequence[Item], context: Context) -> tuple[GlobalDefs, Defaults]:
-    merged = _Merged(blocks)
-    context.dynamic_interfaces = merged.last("dynamic_interfaces") is not None
-    return _globals(merged, context), _defaults(merged, context)
+def build(merged: Merged, telling: Telling, context: Context) -> tuple[GlobalDefs, Defaults]:
+    return _globals(merged, telling, context), _defaults(merged, context)
 
 
-def _globals(merged: _Merged, context: Context) -> GlobalDefs:
+def _globals(merged: Merged, telling: Telling, context: Context) -> GlobalDefs:
     router_id = merged.get("router_id", "")
     timeouts: dict[str, int] = {}
     item = merged.last("lvs_timeouts")
@@ -87,6 +69,7 @@ def _globals(merged: _Merged, context: Context) -> GlobalDefs:
         timeouts = _timeouts(item, context)
     return GlobalDefs(
         router_id=str(router_id),
+        telling=telling,
         lvs_timeout_tcp=timeouts.get("tcp", 0),
         lvs_timeout_tcpfin=timeouts.get("tcpfin", 0),
         lvs_timeout_udp=timeouts.get("udp", 0),
@@ -94,7 +77,7 @@ def _globals(merged: _Merged, context: Context) -> GlobalDefs:
     )
 
 
-def _said(merged: _Merged) -> dict[str, Any]:
+def _said(merged: Merged) -> dict[str, Any]:
     """Words that fill the field of their own name as they stand; a flag is True where it is said."""
     found: dict[str, Any] = {}
     for field in msgspec.structs.fields(GlobalDefs):
@@ -127,7 +110,7 @@ def _timeouts(item: Item, context: Context) -> dict[str, int]:
     return found
 
 
-def _defaults(merged: _Merged, context: Context) -> Defaults:
+def _defaults(merged: Merged, context: Context) -> Defaults:
     found: dict[str, object] = {}
     for name in (
         "garp_master_delay",

@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lbd.confparser.addresses import Endpoint
-from lbd.confparser.build import checks, kinds
-from lbd.confparser.build.checks import Inherited
+from lbd.confparser.build import kinds
+from lbd.confparser.build.checks import Checks, Inherited, Known
 from lbd.confparser.build.context import Context
+from lbd.confparser.build.telling import Teller
 from lbd.confparser.check import Item
 from lbd.model import ForwardingMethod, RealServer
 from lbd.model.net import is_ipv6
@@ -29,8 +30,9 @@ class Above:
 
 
 class Servers:
-    def __init__(self, above: Above, context: Context) -> None:
+    def __init__(self, above: Above, known: Known, teller: Teller, context: Context) -> None:
         self._above = above
+        self._known, self._teller = known, teller
         self._context = context
         self._report = context.report
         self.unsupported = 0
@@ -74,9 +76,12 @@ class Servers:
             weight=item.get("weight", above.weight),
             method=method,
             inhibit_on_failure=item.get("inhibit_on_failure", above.inhibit),
-            checks=checks.build(item.items or (), where.address, port, inherited, self._context),
+            checks=Checks(where.address, port, inherited, self._known, self._context).build(item.items or ()),
             uthreshold=item.get("uthreshold", 0),
             lthreshold=item.get("lthreshold", 0),
+            notify_up=self._known.commands.of(item, "notify_up"),
+            notify_down=self._known.commands.of(item, "notify_down"),
+            smtp_alert=self._teller.alert(item, "smtp_alert_checker", otherwise=self._teller.mails),
         )
 
     def _port(self, item: Item, where: Endpoint, method: ForwardingMethod, place: int = 2) -> int:

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from lbd.confparser.addresses import ServiceHead
 from lbd.confparser.build import kinds
-from lbd.confparser.build.checks import Inherited
+from lbd.confparser.build.checks import Inherited, Known
 from lbd.confparser.build.context import Context
 from lbd.confparser.build.global_defs import Defaults
 from lbd.confparser.build.servers import Above, Servers
+from lbd.confparser.build.telling import Teller
 from lbd.confparser.check import Item
 from lbd.model import (
     ForwardingMethod,
@@ -21,19 +24,29 @@ from lbd.model import (
     VirtualServer,
 )
 from lbd.model.net import is_ipv6
+from lbd.model.service import FlapDamping
 
 Groups = Mapping[str, Sequence[tuple[str, int]]]
 LocalGroups = Mapping[str, LocalAddressGroup]
 
 
-def build(
-    items: Sequence[Item], groups: Groups, local: LocalGroups, defaults: Defaults, context: Context
-) -> tuple[VirtualServer, ...]:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What virtual servers get from elsewhere in the file."""
+
+    groups: Groups
+    local: LocalGroups
+    defaults: Defaults
+    known: Known
+    teller: Teller
+
+
+def build(items: Sequence[Item], around: Around, context: Context) -> tuple[VirtualServer, ...]:
     found: list[VirtualServer] = []
     taken: dict[ServiceAddress, str] = {}
     for item in items:
         try:
-            service = _Service(item, groups, local, defaults, context).build()
+            service = _Service(item, around, context).build()
         except kinds.UnsupportedError:
             continue
         if service is None:
@@ -52,14 +65,12 @@ def build(
 class _Service:
     """One virtual_server being put together."""
 
-    def __init__(
-        self, item: Item, groups: Groups, local: LocalGroups, defaults: Defaults, context: Context
-    ) -> None:
+    def __init__(self, item: Item, around: Around, context: Context) -> None:
         self._item = item
         self._head: ServiceHead = item.value
-        self._groups = groups
-        self._local = local
-        self._defaults = defaults
+        self._around = around
+        self._groups = around.groups
+        self._local = around.local
         self._context = context
         self._report = context.report
         self._place = item.node.place(1, len(item.node.words) - 1) if len(item.node.words) > 1 else item.node.place()
@@ -74,7 +85,7 @@ class _Service:
         lb_algo = self._scheduler(name)
         method = self._method(name)
         self._family(addresses, name)
-        servers = Servers(self._above(addresses, method), self._context)
+        servers = Servers(self._above(addresses, method), self._around.known, self._around.teller, self._context)
         reals = servers.real_servers(self._item)
         if not reals:
             code = "LB0416" if servers.unsupported else "LB0401"
@@ -99,7 +110,19 @@ class _Service:
             omega=item.last("omega") is not None,
             delay_loop=item.get("delay_loop", 60.0),
             establish_timeout=self._establish_timeout(),
+            quorum_up=self._around.known.commands.of(item, "quorum_up"),
+            quorum_down=self._around.known.commands.of(item, "quorum_down"),
+            smtp_alert=self._around.teller.alert(item, "smtp_alert_checker", otherwise=False),
+            ha_suspend=item.last("ha_suspend") is not None,
+            **self._own(),
         )
+
+    def _own(self) -> dict[str, Any]:
+        """lbd's own words."""
+        found = {name: item.value for name in _OWN if (item := self._item.last(name)) is not None}
+        if (damping := found.get("flap_damping")) is not None:
+            found["flap_damping"] = FlapDamping(int(damping[0]), damping[1], damping[2])
+        return found
 
     def _protocol(self) -> Protocol:
         """Raises UnsupportedError."""
@@ -206,7 +229,7 @@ class _Service:
             method=method,
             weight=item.get("weight", 1),
             inhibit=item.last("inhibit_on_failure") is not None,
-            checks=Inherited(log_all_failures=self._defaults.log_all_failures).under(item),
+            checks=Inherited(log_all_failures=self._around.defaults.log_all_failures).under(item),
         )
 
     def _local_addresses(self, method: ForwardingMethod, reals: Sequence[RealServer], name: str) -> str | None:
@@ -276,6 +299,7 @@ class _Service:
         return clamped
 
 
+_OWN = ("slow_start", "flap_damping", "panic_threshold")
 _FLAG_OF = {
     "hashed": ("sh", "mh"),
     "sh-port": ("sh",),

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from lbd.confparser.build.context import Context
+from lbd.confparser.build.telling import Teller
+from lbd.confparser.build.trackers import Trackers
 from lbd.confparser.check import Item
 from lbd.confparser.tracked import Tracked
 from lbd.model import TrackedInterface, VrrpSyncGroup
@@ -25,7 +27,9 @@ def tracked_interfaces(item: Item, context: Context, own: str = "") -> tuple[Tra
     return tuple(found.values())
 
 
-def sync_groups(items: Sequence[Item], instances: Collection[str], context: Context) -> tuple[VrrpSyncGroup, ...]:
+def sync_groups(
+    items: Sequence[Item], instances: Collection[str], trackers: Trackers, teller: Teller, context: Context
+) -> tuple[VrrpSyncGroup, ...]:
     """keepalived drops unknown members, then groups without members; a group of one is run with a message."""
     found: dict[str, VrrpSyncGroup] = {}
     taken: dict[str, str] = {}
@@ -43,7 +47,12 @@ def sync_groups(items: Sequence[Item], instances: Collection[str], context: Cont
             message = f"sync group {name} has only one virtual router: this is likely not what you want"
             context.report.add("LB0311", message, item.node.place(0, 1))
         found[name] = VrrpSyncGroup(
-            name=name, members=tuple(members), track_interface=tracked_interfaces(item, context)
+            name=name,
+            members=tuple(members),
+            track_interface=tracked_interfaces(item, context),
+            tracking=trackers.of(item),
+            notify=teller.notify(item),
+            sync_group_tracking_weight=item.last("sync_group_tracking_weight", "global_tracking") is not None,
         )
     return tuple(found.values())
 

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from lbd.confparser.build import authentication, vmac
+from lbd.confparser.build import authentication, vmac, weights
 from lbd.confparser.build.context import Context
 from lbd.confparser.build.global_defs import Defaults, repeat_at_least_one
 from lbd.confparser.build.routes import Preferences, routes, rules
 from lbd.confparser.build.strict import Strict
+from lbd.confparser.build.telling import Teller
+from lbd.confparser.build.trackers import Trackers
 from lbd.confparser.build.tracking import tracked_interfaces
 from lbd.confparser.build.virtual import address as virtual_address
 from lbd.confparser.check import Item
@@ -25,10 +28,27 @@ _LAST_BACKUP = 254
 """timer_expired_backup that names no priority."""
 
 
-def build(
-    items: Sequence[Item], defaults: Defaults, preferences: Preferences, context: Context
-) -> tuple[VrrpInstance, ...]:
-    """``preferences`` of rules that name none are shared with the static rules."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What instances get from elsewhere in the file. Preferences of rules are shared with the static ones."""
+
+    defaults: Defaults
+    preferences: Preferences
+    trackers: Trackers
+    teller: Teller
+    groups: Sequence[Item]
+    """The blocks of sync groups."""
+
+    def group_tells_priority(self, name: str) -> bool | None:
+        """What the group of an instance says of notify_priority_changes."""
+        for group in self.groups:
+            if any(line.value == name for line in group.entries("group")):
+                said: bool | None = group.get("notify_priority_changes")
+                return said
+        return None
+
+
+def build(items: Sequence[Item], around: Surroundings, context: Context) -> tuple[VrrpInstance, ...]:
     found: dict[str, VrrpInstance] = {}
     routers: dict[tuple[str, bool, int], str] = {}
     for item in items:
@@ -37,7 +57,7 @@ def build(
             message = f"the vrrp_instance name '{name}' is already used: this one is left out"
             context.report.add("LB0301", message, item.node.place(1))
             continue
-        instance = _Instance(item, defaults, preferences, context).build()
+        instance = _Instance(item, around, context).build()
         if instance is None:
             continue
         key = (instance.interface, instance.is_ipv6, instance.virtual_router_id)
@@ -47,7 +67,8 @@ def build(
             context.report.add("LB0302", message, (vrid or item).node.place(1))
             continue
         routers[key] = found.setdefault(name, instance).name
-    return vmac.of_one_each(found.values(), items, context)
+    one_each = vmac.of_one_each(found.values(), items, context)
+    return weights.settled(one_each, items, around.groups, context)
 
 
 _FAMILY = ("virtual_ipaddress", "unicast_peer", "mcast_src_ip", "unicast_src_ip", "native_ipv6")
@@ -57,11 +78,12 @@ _FAMILY = ("virtual_ipaddress", "unicast_peer", "mcast_src_ip", "unicast_src_ip"
 class _Instance:
     """One instance being put together; ``item`` is its block."""
 
-    def __init__(self, item: Item, defaults: Defaults, preferences: Preferences, context: Context) -> None:
+    def __init__(self, item: Item, around: Surroundings, context: Context) -> None:
         self._item = item
-        self._preferences = preferences
+        self._around = around
+        self._preferences = around.preferences
         self._name: str = item.value
-        self._defaults = defaults
+        self._defaults = around.defaults
         self._context = context
         self._report = context.report
 
@@ -106,6 +128,8 @@ class _Instance:
             nopreempt=self._nopreempt(state, priority),
             preempt_delay=self._preempt_delay(state),
             track_interface=tracked_interfaces(item, self._context, interface.value),
+            tracking=self._around.trackers.of(item),
+            notify=self._around.teller.notify(item, self._around.group_tells_priority(self._name)),
             strict_mode=strict,
             **self._plain(),
             **self._sources(ipv6, bool(peers)),

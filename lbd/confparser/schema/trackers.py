@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from lbd.confparser import addresses, tracked, values
+from lbd.confparser.quoting import Quoting
 from lbd.confparser.schema.row import (
     NOTHING,
     Block,
@@ -62,11 +63,13 @@ TRACKERS = [
 ]  # fmt: skip
 """In vrrp_instance and vrrp_sync_group."""
 
+_COMMAND = values.rest("a command", quoting=Quoting.COMMAND)
+"""Not values.SCRIPT: only a script that is tracked is run."""
 _SCRIPT = block(of("VrrpScript", not_yet(_NEVER, [
-    works("script", values.rest("a command"), "", "the command; exit code 0 is up; required", missing=_REPORTED,
+    works("script", _COMMAND, "", "the command; exit code 0 is up; required", missing=_REPORTED,
           required=True),
-    works("interval", values.number(0, 4294), "1", "seconds from one start to the next", missing=_REPORTED),
-    works("timeout", values.number(0, 4294), "interval", "seconds it may run", missing=_REPORTED),
+    works("interval", values.seconds(0, 4294), "1", "seconds from one start to the next", missing=_REPORTED),
+    works("timeout", values.seconds(0, 4294), "interval", "seconds it may run", missing=_REPORTED),
     works("weight", _WEIGHT, "0", "change of priority; 0 is a fault while it is down", missing=_REPORTED),
     works("rise", values.number(1), "1", "successes in a row until it counts as up", missing=_REPORTED),
     works("fall", values.number(1), "1", "failures in a row until it counts as down", missing=_REPORTED),
@@ -87,20 +90,24 @@ _PROCESS = block(of("TrackProcess", not_yet(_NEVER, [
     works("terminate_delay", _DELAY, "0", "seconds until an ended process counts", missing=_REPORTED),
     works_flag("full_command", "compare the whole command line, not the name alone"),
 ])))  # fmt: skip
+_INIT_FILE = values.Value(
+    (values.literal("overwrite") | values.word(values.convert_integer_text, "a number"))[...],
+    "[VALUE] [overwrite]", make=tuple, optional=True,
+)  # fmt: skip
 _FILE = block(of("TrackFile", not_yet(_NEVER, [
     works("file", _NAME, "", "the file, whose first number is its value; required", missing=_REPORTED, required=True),
     works("weight", _FILE_WEIGHT, "1", "factor of its value; 0: any value but 0 is a fault", missing=_REPORTED),
-    works("init_file", values.rest("[VALUE] [overwrite]", optional=True), "none",
+    works("init_file", _INIT_FILE, "none",
           "make the file at the start with this value"),
 ])))  # fmt: skip
-_MILLISECONDS = values.number(1, 4294967)
+_MILLISECONDS = values.milliseconds(1, 4294967)
 _BFD = block(of("BfdInstance", not_yet("no session is set up", [
     works("neighbor_ip", addresses.address(), "", "the peer; required", required=True),
     works("neighbour_ip", addresses.address(), "", "neighbor_ip", fields=("BfdInstance.neighbor_ip",)),
     works("source_ip", addresses.address(), "any", "own address"),
     works("min_rx", _MILLISECONDS, "10", "milliseconds between packets that it can take"),
     works("min_tx", _MILLISECONDS, "10", "milliseconds between packets that it wants to send"),
-    works("idle_tx", values.number(1000, 4294967), "1000", "milliseconds between packets while it is not up"),
+    works("idle_tx", values.milliseconds(1000, 4294967), "1000", "milliseconds between packets while it is not up"),
     works("multiplier", values.number(1, 255), "5", "missing packets until the session is down"),
     works_flag("passive", "wait for the first packet of the peer"),
     works("ttl", values.number(1, 255), "255; 64 for IPv6", "TTL or hop limit of its packets"),
