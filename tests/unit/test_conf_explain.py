@@ -28,7 +28,14 @@ def loaded(example: Example, directory: Path, *, lint: bool = True) -> Loaded:
     networks = {
         name: [ipaddress.ip_network(one) for one in known] for name, known in example.networks.items()
     }
-    return load(str(main), config_id="host", interfaces=example.interfaces, lint=lint, networks=networks)
+    return load(
+        str(main),
+        config_id="host",
+        interfaces=example.interfaces,
+        resolve={"localhost": "127.0.0.1"}.get,
+        lint=lint,
+        networks=networks,
+    )
 
 
 def codes(result: Loaded) -> set[str]:

@@ -15,6 +15,8 @@ def _second(*lines: str) -> str:
     return vi(*lines, name="VI_2", vrid=52)
 
 
+_PROCESS = block("vrrp_track_process nginx", "process nginx")
+
 STORIES: dict[str, Story] = {
     "LB0701": story(
         "state MASTER alone gives priority 255, which makes this router the owner of the addresses: it preempts whoever"
@@ -70,8 +72,8 @@ STORIES: dict[str, Story] = {
     "LB0712": story(
         "The priority of an owner never changes, so the weight of what it tracks does nothing. Leave the weight out for"
         " a fault, or lower the priority.",
-        vi("priority 255", "track_interface {\neth1 weight 10\n}"),
-        vi("priority 200", "track_interface {\neth1 weight 10\n}"),
+        _PROCESS + vi("priority 255", "track_process {\nnginx weight 10\n}"),
+        _PROCESS + vi("priority 200", "track_process {\nnginx weight 10\n}"),
     ),
     "LB0713": story(
         "The script may still run when it is due again. Runs are left out, and rise and fall count other times than you"

@@ -7,6 +7,7 @@ from lbd.confparser.explain.story import Story, block, story, vi
 
 _TWO = vi() + vi(name="VI_2", vrid=52)
 _GROUP = block("vrrp_sync_group G", "group {\nVI_1\nVI_2\n}")
+_TRACKS = vi("track_process {\nP\n}")
 _SECURE = block("global_defs", "enable_script_security", "script_user nobody")
 
 STORIES: dict[str, Story] = {
@@ -133,5 +134,17 @@ STORIES: dict[str, Story] = {
         "The setting is for an interface that does not exist. It is ignored.",
         block("interface_up_down_delays", "eth9 1 2"),
         block("interface_up_down_delays", "eth1 1 2"),
+    ),
+    "LB0324": story(
+        "What is tracked can never be up: at least quorum processes must run, and at most quorum_max may.",
+        block("vrrp_track_process P", "process nginx", "quorum 3", "quorum_max 2") + _TRACKS,
+        block("vrrp_track_process P", "process nginx", "quorum 2", "quorum_max 3") + _TRACKS,
+    ),
+    "LB0325": story(
+        "The priority of an owner (255) never changes, and priorities in a sync group change only with"
+        " sync_group_tracking_weight. The weight is ignored: an interface or a file then decides about faults, another"
+        " tracker is let go. Leave the weight out.",
+        vi("priority 255", "track_interface {\neth1 weight 10\n}"),
+        vi("priority 200", "track_interface {\neth1 weight 10\n}"),
     ),
 }  # fmt: skip

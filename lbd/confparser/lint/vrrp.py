@@ -119,10 +119,9 @@ def _weight_of_an_owner(scope: Scope) -> Iterator[Remark]:
     for instance in scope.instances:
         if instance.get("priority") != 255:
             continue
-        for block in ("track_script", "track_interface", "track_file", "track_process", "track_bfd"):
-            for line in instance.entries(block):
-                if getattr(line.value, "weight", 0):
-                    yield line, "the priority of an owner (255) never changes: this weight does nothing"
+        for line in instance.entries("track_process"):  # of the others keepalived says it itself: LB0325
+            if getattr(line.value, "weight", 0):
+                yield line, "the priority of an owner (255) never changes: this weight does nothing"
 
 
 @rule("LB0713")
