@@ -26,7 +26,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One measurement. The baseline is measured in the same run, in turns; ratio is value / baseline,
     the median of the rounds' where there are several.
 
-    What else a program tells in a row (its spread, say) is for its reader on the terminal and is left out here.
+    What else a program tells in a row is for its reader on the terminal and is left out here.
     """
 
     name: str
@@ -35,6 +35,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     baseline: float | None = None
     ratio: float | None = None
     rounds: int = 1
+    spread: tuple[float, float] | msgspec.UnsetType = msgspec.UNSET
+    """Least and greatest of the rounds."""
 
 
 class RefusedError(Exception):

@@ -2,8 +2,10 @@
 """The frame of the benchmarks: what it reads of a program, and what it refuses."""
 
 import json
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from benchmarks import run
@@ -54,3 +56,24 @@ def test_a_long_run_is_told_its_scale(tmp_path: Path) -> None:
         f"import sys\nprint({json.dumps(json.dumps(ROW))})\nassert sys.argv[1:] == ['--scale', '0.5']",
     )
     assert len(run.measure(path, "--scale", "0.5")) == 1
+
+
+def test_a_spread_is_kept_and_none_is_not_made_up() -> None:
+    (plain, spread) = run.rows(json.dumps([ROW, ROW | {"spread": [1.0, 2.5]}]))
+    assert "spread" not in json.loads(msgspec.json.encode(plain))
+    assert json.loads(msgspec.json.encode(spread))["spread"] == [1.0, 2.5]
+
+
+def test_the_page_is_what_its_rows_make() -> None:
+    page = pytest.importorskip("benchmarks.page", reason="built without libdpdk-dev")
+    measured = msgspec.json.decode((page.DOCS / "performance.json").read_bytes(), type=page.Run)
+    assert (page.DOCS / "performance.md").read_text() == page.page(measured)
+
+
+def test_every_row_has_a_place_on_the_page() -> None:
+    sections = pytest.importorskip("benchmarks.sections", reason="built without libdpdk-dev")
+    page = pytest.importorskip("benchmarks.page", reason="built without libdpdk-dev")
+    measured = msgspec.json.decode((page.DOCS / "performance.json").read_bytes(), type=page.Run)
+    patterns = [table.pattern for section in sections.SECTIONS for table in section.tables]
+    assert [row.name for row in measured.rows if not any(re.fullmatch(p, row.name) for p in patterns)] == []
+    assert [p for p in patterns if not any(re.fullmatch(p, row.name) for row in measured.rows)] == []
