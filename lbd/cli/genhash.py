@@ -195,7 +195,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _show(digest: str, order: Order, took: float) -> None:
     if order.verbose:
-        print(f"\n{_title('   HTML hash resulting    ')}\n{dump(bytes.fromhex(digest))}")
+        print(f"\n{_title('   HTML hash resulting   ')}\n{dump(bytes.fromhex(digest))}")
         print(_title("HTML hash final resulting"))
     print(digest)
     if order.verbose:

@@ -21,12 +21,14 @@ from lbd.control.quorum import QuorumChange, Quorums, sentences
 from lbd.control.reconcile import Reconciler
 from lbd.daemon import launch
 from lbd.daemon.check_telling import Telling
+from lbd.daemon.check_watching import Watching
 from lbd.fastpath import api
+from lbd.healthcheck import file
 from lbd.healthcheck.kinds import Probes
 from lbd.healthcheck.policy import Down, Event, Log, Up, Weighed
 from lbd.healthcheck.schedule import Schedule
 from lbd.healthcheck.servers import Change, ServerKey, Servers
-from lbd.model import Config, RealServer, VirtualServer
+from lbd.model import Config, FileCheck, RealServer, VirtualServer
 from lbd.model.net import endpoint
 from lbd.model.status import CheckRoleStatus, RealStatus, ServiceStatus
 
@@ -46,17 +48,21 @@ class CheckRole:
         self._servers = Servers()
         self._quorums = Quorums()
         self._telling = Telling(launch.scripts())
+        self._watching = Watching(self._on_value, self._on_addresses)
         self._schedule = Schedule(Probes(self._telling.run), self._on_events)
         self._reconciler = Reconciler(dp_socket, on_first_table=self._adopt)
         self._first_table = asyncio.Event()
         self._named: dict[str, VirtualServer] = {}
         self._reals: dict[ServerKey, RealServer] = {}
         self._stale = False
+        self._suspended: frozenset[str] = frozenset()
 
     async def start(self, config: Config) -> None:
         """What the dataplane does already is known before anyone is told anything, if it is there."""
         self._config = config
         self._servers.configure(config.virtual_servers)
+        await self._watching.configure(config)
+        self._read_files()  # known at once, and news for nobody
         self._reconciler.start()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_LOOK):
@@ -65,6 +71,7 @@ class CheckRole:
         await self._settle()
 
     async def reload(self, config: Config) -> None:
+        await self._watching.configure(config)
         self._configure(config)
         await self._settle()
 
@@ -72,6 +79,7 @@ class CheckRole:
         """The dataplane is left as it is: the supervisor ends it, or leaves it to a successor."""
         await self._schedule.stop()
         await self._reconciler.stop()
+        await self._watching.close()
         self._tell_the_end()
         await self._telling.close()
 
@@ -94,7 +102,9 @@ class CheckRole:
             for real in service.real_servers
         }
         self._tell_quorums(self._quorums.forget_all_but(config.virtual_servers))
+        self._tell_changes(self._read_files())
         self._judge(config.virtual_servers)
+        self._on_addresses()
         self._schedule.replace(self._servers.checks())
         self._want()
 
@@ -117,6 +127,30 @@ class CheckRole:
         if self._named:  # it came after the start had gone on without it
             self._judge(self._config.virtual_servers)
             self._want()
+
+    # --- what files and addresses tell
+
+    def _read_files(self) -> tuple[Change, ...]:
+        changes: list[Change] = []
+        for check in self._servers.checks():
+            if isinstance(check, FileCheck):
+                changes += file.tell(self._servers, check, self._watching.value(check.path))
+        return tuple(changes)
+
+    def _on_value(self, path: str, value: int) -> None:
+        for check in list(self._servers.checks()):
+            if isinstance(check, FileCheck) and check.path == path:
+                self._on_changes(file.tell(self._servers, check, value))
+
+    def _on_addresses(self) -> None:
+        """Checks of services whose address is elsewhere stand still, each in its state."""
+        names = self._watching.suspended(self._config.virtual_servers)
+        if names != self._suspended:
+            for service in sorted(names ^ self._suspended):
+                what = "Suspending" if service in names else "Activating"
+                log.info("%s healthcheckers for VS %s", what, service)
+            self._suspended = names
+        self._schedule.suspend(self._servers.suspended(names) if names else frozenset())
 
     # --- what checks tell
 

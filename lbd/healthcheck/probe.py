@@ -85,4 +85,4 @@ def _object(check: TrackedCheck | Check) -> str:
     address = getattr(check, "connect_ip", None)
     if address is not None:
         return endpoint(address, getattr(check, "connect_port", 0))
-    return str(getattr(check, "track_file", "") or getattr(check, "name", ""))
+    return ""

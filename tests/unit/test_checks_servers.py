@@ -16,7 +16,8 @@ from lbd.control import notices
 from lbd.control.desired import reals_of
 from lbd.control.health import Health
 from lbd.control.quorum import Quorums, sentences
-from lbd.healthcheck.servers import Change, Servers
+from lbd.healthcheck import file
+from lbd.healthcheck.servers import Change, ServerKey, Servers
 from lbd.model import (
     FileCheck,
     MiscCheck,
@@ -198,6 +199,34 @@ SCENARIOS: list[tuple[str, VirtualServer, str, list[str]]] = [
 )
 def test_scenarios(virtual, steps, expected):
     assert Play(virtual).play(steps) == expected
+
+
+@pytest.mark.parametrize(
+    ("weight", "reverse", "value", "adds"),
+    [
+        (0, False, 0, 0),
+        (0, False, 1, None),
+        (0, True, 0, None),
+        (0, True, -5, 0),
+        (2, False, 3, 6),
+        (2, True, 3, -6),
+        (-1, False, 3, -3),
+        (2, False, -(2**31), None),
+        (2, False, 2**31 - 1, 2**31 - 1),
+    ],
+)
+def test_what_a_number_in_a_file_means(weight, reverse, value, adds):
+    check = FileCheck(track_file="load", path="/f", weight=weight, reverse=reverse)
+    assert file.added(check, value) == adds
+    servers = Servers()
+    servers.configure([service(real("a", 10, checks=(check,)))])
+    file.tell(servers, check, value)
+    key = ServerKey("vs", ADDRESS["a"], 80)
+    if adds is None:
+        assert servers.reason(key) == f"FILE_CHECK load: it holds {value}"
+    else:
+        assert servers.reason(key) == ""
+        assert servers.weights.get(key, 10) == min(max(10 + adds, 0), 2**31 - 1)
 
 
 def test_what_is_said_of_a_quorum():

@@ -182,6 +182,6 @@ CHECKS = [
     works_block("DNS_CHECK", NOTHING, _DNS, "a name server answers", fields=_FIELD),
     works_block("MISC_CHECK", NOTHING, _MISC, "a script says so", fields=_FIELD),
     works_block("PING_CHECK", NOTHING, _PING, "the address answers ICMP echo", fields=_FIELD),
-    _later_check("FILE_CHECK", _FILE, "the number in a file says so"),
+    works_block("FILE_CHECK", NOTHING, _FILE, "the number in a file says so", fields=_FIELD),
     _later_check("BFD_CHECK", _BFD, "a BFD session is up"),
 ]

@@ -23,7 +23,6 @@ from lbd.confparser.schema.row import (
 )
 
 _REPORTED = Missing.REPORTED
-_NO_SCRIPT = "the script is not run"
 _NO_MAIL = "no mail is sent"
 _NO_STICK = "connections of one client may go to different servers"
 _NO_FLAG = "the scheduler runs without it"
@@ -150,8 +149,8 @@ _REAL = [
     later("uthreshold", _UINT32, "0", "no new connections above this many", "it gets connections without limit"),
     later("lthreshold", _UINT32, "0", "new connections again below this many", "it gets connections without limit"),
     works_bool("inhibit_on_failure", "of the virtual server", "weight 0 instead of removal"),
-    later("notify_up", values.SCRIPT, "none", "run when it comes up", _NO_SCRIPT),
-    later("notify_down", values.SCRIPT, "none", "run when it goes down", _NO_SCRIPT),
+    works("notify_up", values.SCRIPT, "none", "run when it comes up"),
+    works("notify_down", values.SCRIPT, "none", "run when it goes down"),
     works_bool("alpha", "of the virtual server", "down until the first check succeeds", fields=("TcpCheck.alpha",)),
     *_timing(1),
     later_bool("smtp_alert", "smtp_alert_checker, on if mail is configured", "mail on changes", _NO_MAIL),
@@ -205,7 +204,7 @@ _SERVERS = [
     works_flag("inhibit_on_failure", "weight 0 instead of removal, for all servers",
                fields=("RealServer.inhibit_on_failure",)),
     works_flag("alpha", "servers are down until the first check succeeds", fields=("TcpCheck.alpha",)),
-    later_flag("omega", "tell of servers and quorum going down at the end", "nothing is told at the end"),
+    works_flag("omega", "tell of servers and quorum going down at the end"),
     works("virtualhost", values.text("a host name"), "none", "Host: of HTTP_GET", missing=_REPORTED,
           fields=("HttpGet.virtualhost",)),
     works_block("real_server", addresses.endpoint(), REAL_SERVER, "one server; at least one is needed",
@@ -214,13 +213,13 @@ _SERVERS = [
 ]  # fmt: skip
 
 _LATER = [
-    later_flag("ha_suspend", "check only while the address is on this machine", "servers are always checked"),
+    works_flag("ha_suspend", "check only while the address is on this machine"),
     later_bool("smtp_alert", "off", "mail on changes of the quorum", _NO_MAIL),
     later(
         "snmp_name", values.text("a name", exact=True), "none", "name in SNMP", _NO_SNMP, missing=_REPORTED
     ),
-    later("quorum_up", values.SCRIPT, "none", "run when the quorum is gained", _NO_SCRIPT),
-    later("quorum_down", values.SCRIPT, "none", "run when the quorum is lost", _NO_SCRIPT),
+    works("quorum_up", values.SCRIPT, "none", "run when the quorum is gained"),
+    works("quorum_down", values.SCRIPT, "none", "run when the quorum is lost"),
 ]
 
 _NO_SNAT = "SNAT services are not set up"
