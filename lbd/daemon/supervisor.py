@@ -20,13 +20,13 @@ from collections.abc import Callable
 import msgspec
 import sdnotify
 
-from lbd.daemon import codes, parse, paths
+from lbd.daemon import codes, own_scripts, parse, paths
 from lbd.daemon.keep_dp import DpKeeper, Holder, require_fastpath
 from lbd.daemon.keep_role import RoleKeeper
 from lbd.daemon.keeper import Keeper
 from lbd.daemon.options import Options
 from lbd.daemon.process import hear_no_more, python, reap_orphans
-from lbd.model import Config
+from lbd.model import Config, Telling
 
 log = logging.getLogger("lbd.supervisor")
 
@@ -82,6 +82,7 @@ class Supervisor:
         """Of the configuration that runs."""
         self._turn = asyncio.Lock()
         self._queued: asyncio.Task[None] | None = None
+        self._telling = Telling()
         self._notifier = sdnotify.SystemdNotifier()
 
     async def run(self) -> int:
@@ -132,6 +133,8 @@ class Supervisor:
             raise codes.StartError(
                 "the configuration is refused, nothing is started", self._code or codes.CONFIG
             )
+        telling = self._telling
+        await own_scripts.run("startup", telling.startup_script, telling.startup_script_timeout)
         async with self._turn:
             await self._go_over(config)
 
@@ -150,6 +153,7 @@ class Supervisor:
         if not self._admits(parsed, forced):
             return None
         self._faults = parsed.faults
+        self._telling = parsed.config.global_defs.telling
         if parsed.config.global_defs.router_id:
             log.info("This machine is %s (router_id)", parsed.config.global_defs.router_id)
         if self.options.dump:
@@ -242,3 +246,5 @@ class Supervisor:
                 continue
             with contextlib.suppress(ProcessLookupError):
                 await keeper.stop(self.options.release_vrrp if role == "vrrp" else self.options.release_ipvs)
+        telling = self._telling
+        await own_scripts.run("shutdown", telling.shutdown_script, telling.shutdown_script_timeout)

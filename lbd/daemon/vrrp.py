@@ -14,14 +14,12 @@ import logging
 import os
 from collections.abc import Iterable
 
-from lbd.daemon import launch
 from lbd.daemon.feed import Feed
 from lbd.daemon.vrrp_kernel import KernelFace
-from lbd.daemon.vrrp_tracking import Trackers
+from lbd.daemon.vrrp_surroundings import Surroundings
 from lbd.kernel.mirror import Mirror
 from lbd.model import Config
 from lbd.model.status import VrrpRoleStatus
-from lbd.vrrp.io.opinions import Opinions
 from lbd.vrrp.io.runner import Runner
 from lbd.vrrp.snapshot import InstanceState
 
@@ -43,11 +41,10 @@ class VrrpRole:
         self._dp_socket, self._adopt = dp_socket, adopt
         self._mirror = Mirror(self._network_changed, what=frozenset({"links", "addresses"}))
         self._kernel = KernelFace(self._mirror)
-        self._runner = Runner(self._kernel, on_state=self._changed)
+        self._surroundings = Surroundings(self._kernel)
+        self._runner = Runner(self._kernel, listener=self._surroundings.teller, on_state=self._changed)
+        self._surroundings.attach(self._runner)
         self._feed = Feed(feed_path, self._runner.states) if feed_path else None
-        self._opinions = Opinions(self._runner, self._link_up)
-        self._scripts = launch.scripts()
-        self._trackers = Trackers(self._scripts, lambda: self._opinions.see(self._trackers.seen()))
         self._started = False
         self._dependent: frozenset[str] = frozenset()
         self._watch: asyncio.Task[None] | None = None
@@ -61,19 +58,18 @@ class VrrpRole:
 
     async def start(self, config: Config) -> None:
         await self.prepare(config)
-        self._trackers.configure(config)
-        self._opinions.configure(config, self._trackers.seen())
+        self._surroundings.configure(config)
         self._runner.start(config, adopt=self._adopt)
         await self._begun()
 
     async def take_over(self, config: Config, states: Iterable[InstanceState]) -> None:
         """In the place of a process that died, prepared before. Adverts first, then all the rest."""
         self._take(config)
-        self._opinions.configure(config, self._trackers.seen())
+        self._surroundings.expect(config)
         self._runner.start(config, states=states, hold=config.global_defs.vrrp_on_death == "hold")
-        self._trackers.configure(config)
+        self._surroundings.configure(config)
         await self._begun()
-        self._opinions.see(self._trackers.seen())
+        self._surroundings.look()
 
     async def _begun(self) -> None:
         self._started = True
@@ -90,10 +86,9 @@ class VrrpRole:
     async def reload(self, config: Config) -> None:
         before = self._dependent
         self._take(config)
-        self._trackers.configure(config)
-        self._opinions.configure(config, self._trackers.seen())
+        self._surroundings.configure(config)
         self._runner.configure(config)
-        self._opinions.see()
+        self._surroundings.configured()
         self._runner.recover(before - self._dependent, GONE)
         if self._gone:  # who depends on the dataplane from now on has none either
             self._runner.fault(self._dependent, GONE)
@@ -108,9 +103,9 @@ class VrrpRole:
         self._started = False
         if self._feed is not None:
             await self._feed.close()
-        await self._trackers.stop()
+        await self._surroundings.end_tracking()
         await self._runner.stop()
-        await self._scripts.close()
+        await self._surroundings.end()
         await self._kernel.close()
         await self._mirror.close()
 
@@ -128,11 +123,7 @@ class VrrpRole:
     def _network_changed(self) -> None:
         if self._started:
             self._runner.network_changed()
-            self._opinions.see()
-
-    def _link_up(self, name: str) -> bool:
-        link = self._kernel.link(name)
-        return link is not None and link.up
+            self._surroundings.network_changed()
 
     # --- the dataplane
 

@@ -5,7 +5,9 @@ Scripts run in a process of their own, the *launcher*, one for each role: forkin
 does to its parent then happen where no advert waits. ``Scripts`` is what a role holds of it.
 """
 
+from lbd.notify.fifo import Fifos
+from lbd.notify.mail import Letter
 from lbd.notify.messages import Ended, Outcome
 from lbd.notify.scripts import Scripts
 
-__all__ = ["Ended", "Outcome", "Scripts"]
+__all__ = ["Ended", "Fifos", "Letter", "Outcome", "Scripts"]

@@ -16,11 +16,13 @@ import sys
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import lbd
 from lbd import wire
 from lbd.notify import child
-from lbd.notify.messages import Ended, Finished, Outcome, Run, Start, decode_request
+from lbd.notify.mail import Letter, Post
+from lbd.notify.messages import End, Ended, Finished, Mailed, Outcome, Run, Start, decode_request
 
 AT_ONCE = 128
 """Scripts of each kind (waited for or not) that run at the same time; more wait for their turn."""
@@ -28,6 +30,8 @@ WAITING = 4096
 """Requests of each kind that may wait; more are refused by name."""
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL, as in keepalived."""
+LAST_POST = 5.0
+"""Seconds that letters have to leave when the role is gone."""
 
 
 class Lane:
@@ -36,6 +40,7 @@ class Lane:
     def __init__(self, answer: asyncio.StreamWriter, environment: Mapping[str, str]) -> None:
         self._answer, self._environment = answer, environment
         self._waiting: deque[Run | Start] = deque()
+        self._ends: dict[int, asyncio.Event] = {}
         self.running: set[int] = set()
 
     def take(self, request: Run | Start) -> None:
@@ -45,6 +50,14 @@ class Lane:
             return
         self._waiting.append(request)
         self._go_on()
+
+    def end(self, number: int) -> None:
+        """Its run, if it still runs or waits."""
+        if number in self._ends:
+            self._ends[number].set()
+        self._waiting = deque(
+            one for one in self._waiting if not (isinstance(one, Run) and one.number == number)
+        )
 
     def _go_on(self) -> None:
         while self._waiting and len(self.running) < AT_ONCE:
@@ -64,19 +77,25 @@ class Lane:
 
     async def _follow(self, request: Run | Start, pid: int, told: int) -> None:
         timeout = request.timeout if isinstance(request, Run) else None
-        timed_out = not await _ends(pid, timeout)
+        called_off = asyncio.Event()
+        if isinstance(request, Run):
+            self._ends[request.number] = called_off
+        timed_out = not await _ends(pid, timeout, called_off)
         if timed_out:
             _signal_group(pid, signal.SIGTERM)
             await _ends(pid, GRACE)
             _signal_group(pid, signal.SIGKILL)  # what is left of the group, its leader gone or not
             await _ends(pid, None)
+        if isinstance(request, Run):
+            del self._ends[request.number]
         status = _reaped(pid)
         self.running.discard(pid)
         warning, not_run = child.said(told)
         if not_run:
             outcome = Outcome(Ended.NOT_RUN, reason=not_run)
         elif timed_out:
-            outcome = Outcome(Ended.TIMED_OUT, reason=f"timed out after {timeout:g} s", warning=warning)
+            words = "ended" if timeout is None or called_off.is_set() else f"timed out after {timeout:g} s"
+            outcome = Outcome(Ended.TIMED_OUT, reason=words, warning=warning)
         else:
             outcome = _outcome(status, warning)
         if isinstance(request, Run) or not_run or warning:
@@ -86,25 +105,27 @@ class Lane:
         number = request.number if isinstance(request, Run) else 0
         self._answer.write(wire.pack(Finished(number, outcome, str(request.script))))
 
-    def end(self) -> None:
+    def end_all(self) -> None:
         for pid in self.running:
             _signal_group(pid, signal.SIGTERM)
 
 
-async def _ends(pid: int, seconds: float | None) -> bool:
-    """Whether it ends within that time. It is not waited for, so its number and its group's stay its own."""
+async def _ends(pid: int, seconds: float | None, called_off: asyncio.Event | None = None) -> bool:
+    """Whether it ends by itself within that time. It is not waited for: its number and its group's stay its own."""
     loop = asyncio.get_running_loop()
     fd = os.pidfd_open(pid)
     ended: asyncio.Future[None] = loop.create_future()
     loop.add_reader(fd, _finished, ended)
+    other = [asyncio.ensure_future(called_off.wait())] if called_off is not None else []
+    either: list[asyncio.Future[Any]] = [ended, *other]
     try:
-        await asyncio.wait_for(ended, seconds)
-    except TimeoutError:
-        return False
+        await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return ended.done()
     finally:
         loop.remove_reader(fd)
         os.close(fd)
-    return True
+        for task in other:
+            task.cancel()
 
 
 def _finished(ended: asyncio.Future[None]) -> None:
@@ -132,11 +153,21 @@ async def serve(sock: socket.socket, environment: Mapping[str, str]) -> None:
     """Until the other end closes. ``environment`` is what scripts get."""
     reader, writer = await asyncio.open_unix_connection(sock=sock)
     waited, told = Lane(writer, environment), Lane(writer, environment)
+    post = Post(lambda letter, reason: writer.write(wire.pack(Mailed(str(letter), reason))))
     try:
         while (request := await wire.receive(reader, decode_request)) is not None:
-            (waited if isinstance(request, Run) else told).take(request)
+            match request:
+                case Run():
+                    waited.take(request)
+                case Start():
+                    told.take(request)
+                case End(number):
+                    waited.end(number)
+                case Letter():
+                    post.take(request)
     finally:
-        waited.end()
+        waited.end_all()
+        await post.finish(LAST_POST)
         writer.transport.abort()
 
 

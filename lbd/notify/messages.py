@@ -10,6 +10,7 @@ import msgspec
 
 from lbd import wire
 from lbd.model.script import Script
+from lbd.notify.mail import Letter
 
 
 class Run(msgspec.Struct, frozen=True, tag=True):
@@ -27,6 +28,12 @@ class Start(msgspec.Struct, frozen=True, tag=True):
 
     script: Script
     arguments: tuple[str, ...] = ()
+
+
+class End(msgspec.Struct, frozen=True, tag=True):
+    """End the Run of that number, with all of its group, as if its time were over."""
+
+    number: int
 
 
 class Ended(enum.Enum):
@@ -76,7 +83,14 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
     """Where nobody waits for the number: for the log."""
 
 
-Request = Run | Start
+class Mailed(msgspec.Struct, frozen=True, tag=True):
+    letter: str
+    reason: str
+    """Why it was not sent; empty: it was."""
+
+
+Request = Run | Start | End | Letter
+Answer = Finished | Mailed
 
 decode_request = wire.decoder(Request)
-decode_finished = wire.decoder(Finished)
+decode_answer = wire.decoder(Answer)

@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable
 
 from lbd import wire
 from lbd.model.script import Script
-from lbd.notify.messages import Ended, Finished, Outcome, Run, Start, decode_finished
+from lbd.notify.mail import Letter
+from lbd.notify.messages import Answer, End, Ended, Mailed, Outcome, Request, Run, Start, decode_answer
 
 log = logging.getLogger("lbd.notify")
 
@@ -44,7 +45,7 @@ class Scripts:
             self._task = asyncio.get_running_loop().create_task(self._converse())
 
     async def run(self, script: Script, *arguments: str, timeout: float | None) -> Outcome:  # noqa: ASYNC109
-        """Its outcome; after ``timeout`` seconds all of its process group is ended. Cancelling does not end it."""
+        """Its outcome; after ``timeout`` seconds, or when this is cancelled, all of its process group is ended."""
         self._number += 1
         number = self._number
         if not self._send(Run(number, script, arguments, timeout)):
@@ -53,6 +54,10 @@ class Scripts:
         self._pending[number] = pending
         try:
             outcome = await pending
+        except asyncio.CancelledError:
+            if not self._closing:
+                self._send(End(number))
+            raise
         finally:
             self._pending.pop(number, None)
         self._warn(str(script), outcome.warning)
@@ -62,6 +67,11 @@ class Scripts:
         """For what it does. It goes on when this process ends; where it cannot be run, that is logged."""
         if not self._send(Start(script, arguments)):
             log.error("Script `%s` %s", script, LOST.reason)
+
+    def mail(self, letter: Letter) -> None:
+        """What becomes of it is logged."""
+        if not self._send(letter):
+            log.error("%s not sent: the launcher is gone", letter)
 
     async def close(self) -> None:
         """What was asked for is still started; what is waited for is ended."""
@@ -79,7 +89,7 @@ class Scripts:
 
     # --- inside
 
-    def _send(self, request: Run | Start) -> bool:
+    def _send(self, request: Request) -> bool:
         self.prepare()
         frame = wire.pack(request)
         if self._writer is None:
@@ -100,8 +110,8 @@ class Scripts:
             for frame in self._unsent:
                 self._writer.write(frame)
             self._unsent.clear()
-            while (finished := await wire.receive(reader, decode_finished)) is not None:
-                self._on_finished(finished)
+            while (answer := await wire.receive(reader, decode_answer)) is not None:
+                self._on_answer(answer)
             await ended
         except (OSError, wire.WireError) as error:
             log.error("The launcher of scripts: %s", error)
@@ -122,14 +132,20 @@ class Scripts:
             if not pending.done():
                 pending.set_result(LOST)
 
-    def _on_finished(self, finished: Finished) -> None:
-        pending = self._pending.get(finished.number)
+    def _on_answer(self, answer: Answer) -> None:
+        if isinstance(answer, Mailed):
+            if answer.reason:
+                log.error("%s not sent: %s", answer.letter, answer.reason)
+            else:
+                log.info("SMTP alert successfully sent.")
+            return
+        pending = self._pending.get(answer.number)
         if pending is not None and not pending.done():
-            pending.set_result(finished.outcome)
-        elif finished.number == 0:
-            self._warn(finished.command, finished.outcome.warning)
-            if finished.outcome.ended is Ended.NOT_RUN:
-                log.error("Script `%s` not run: %s", finished.command, finished.outcome.reason)
+            pending.set_result(answer.outcome)
+        elif answer.number == 0:
+            self._warn(answer.command, answer.outcome.warning)
+            if answer.outcome.ended is Ended.NOT_RUN:
+                log.error("Script `%s` not run: %s", answer.command, answer.outcome.reason)
 
     def _warn(self, command: str, warning: str) -> None:
         """Once for each command and element: a script runs every second."""

@@ -130,9 +130,10 @@ class Instance:
         if Timer.DOWN in self.timers:
             self.timers[Timer.DOWN] += self.skew() - skew
         said = Log(self.said(f"Changing effective priority from {before} to {self.priority}"))
-        if self.state not in (VrrpState.MASTER, VrrpState.BACKUP):
+        if self.state not in (VrrpState.MASTER, VrrpState.BACKUP, VrrpState.INIT):
             return [said]
-        return [said, self.notice(f"{self.state.value}_PRIORITY")]
+        # 2.2.7 tells of a change before the start, too
+        return [said, self.notice("MASTER_PRIORITY" if self.state is VrrpState.MASTER else "BACKUP_PRIORITY")]
 
     def address_lost(self, now: float) -> list[Action]:
         """Somebody took a virtual address away: give up all and contend again, as keepalived does."""

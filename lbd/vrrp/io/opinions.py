@@ -46,18 +46,23 @@ class Opinions:
         now = opinions(tracked, msgspec.structs.replace(self._seen, interfaces=interfaces))
         for source in said.keys() - now.keys():
             self._say(name, source, said.pop(source), Opinion())
-        for source, opinion in now.items():
-            if said.get(source) != opinion:
-                self._say(name, source, said.get(source), opinion)
+        for source, fresh in now.items():
+            before = said.get(source)
+            # in FAULT the priority stays what it was, and is told so (2.2.7)
+            weight = before.weight if fresh.fault and before is not None else fresh.weight
+            opinion = msgspec.structs.replace(fresh, weight=weight)
+            if before != opinion:
+                self._say(name, source, before, opinion)
                 said[source] = opinion
 
     def _say(self, name: str, source: str, before: Opinion | None, now: Opinion) -> None:
         if now.awaited:
             self._runner.wait_for([name], source)
             return
-        if now.weight or (before and before.weight):
-            self._runner.weigh([name], source, now.weight)
         if now.fault:
             self._runner.fault([name], source)
-        elif before is None or before.fault or before.awaited:
+            return
+        if now.weight or (before and before.weight):
+            self._runner.weigh([name], source, now.weight)
+        if before is None or before.fault or before.awaited:
             self._runner.recover([name], source)

@@ -146,6 +146,9 @@ class Runner:
     def status(self) -> tuple[VrrpStatus, ...]:
         return tuple(self._status(i) for i in self._routers.instances.values())
 
+    def group_states(self) -> dict[str, str]:
+        return {name: group.state.value for name, group in self._routers.groups.items()}
+
     def states(self) -> list[InstanceState]:
         """All that another process would need to go on."""
         return [self._snapshot(name) for name in self._routers.instances]
