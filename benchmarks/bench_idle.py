@@ -28,7 +28,8 @@ PAUSE = 0.03
 """Seconds between two packets: far longer than a worker goes on looking before it sleeps."""
 TICKS = 100
 """Of the kernel's clock of processes, per second."""
-ETH_P_ALL, ETH_P_IP, PACKET_OUTGOING = 3, 0x0800, 4
+ETH_P_ALL, PACKET_OUTGOING = 3, 4
+IPV4_UDP, IPV6_UDP = (b"\x08\0", socket.IPPROTO_UDP), (b"\x86\xdd", socket.IPPROTO_UDP)
 SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
 
 
@@ -50,7 +51,7 @@ def idle_share(wires: Wires) -> float:
 
 def asker(wires: Wires, way: Way) -> socket.socket:
     with wires.client.entered():
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock = socket.socket(socket.AF_INET if wires.family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
     sock.settimeout(2)
     sock.connect((way.vip, ECHO))
     sock.send(b"first")
@@ -78,7 +79,7 @@ class Watch:
         self._ends = {}
         for name in ("front", "back"):
             with host.entered():
-                sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP))
+                sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             sock.bind((name, ETH_P_ALL))
             sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 23)
             sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
@@ -92,7 +93,7 @@ class Watch:
                 while True:
                     data, notes, _, address = sock.recvmsg(2048, 64, socket.MSG_DONTWAIT)
                     seconds, nanoseconds = struct.unpack("qq", notes[0][2])
-                    if data[12:14] == b"\x08\0" and data[23] == socket.IPPROTO_UDP:
+                    if (data[12:14], data[23]) == IPV4_UDP or (data[12:14], data[20]) == IPV6_UDP:
                         frames.append((seconds * 10**9 + nanoseconds, name, address[2] == PACKET_OUTGOING))
             sock.close()
         return sorted(frames)

@@ -33,7 +33,7 @@ Measured = dict[str, float]
 
 def wrk(wires: Wires, way: Way, *options: str) -> str:
     """Raises RuntimeError where a request was not answered as it should be."""
-    command = ["wrk", "-t1", f"-c{AT_A_TIME}", f"-d{SECONDS}s", *options, f"http://{way.vip}/"]
+    command = ["wrk", "-t1", f"-c{AT_A_TIME}", f"-d{SECONDS}s", *options, f"http://{way.at}/"]
     said = wires.client.run(*command)
     if found := re.search(r"Non-2xx.*|Socket errors: connect [1-9].*", said):
         raise RuntimeError(f"{way.name}: {found[0]}")
@@ -81,9 +81,9 @@ def datagrams(wires: Wires, way: Way) -> Measured:
 KINDS: tuple[Callable[[Wires, Way], Measured], ...] = (requests, connections, throughput, datagrams)
 
 
-def measure(name: str, plain: bool) -> None:
+def measure(name: str, plain: bool, family: int = 4) -> None:
     measured: dict[tuple[str, str], list[float]] = defaultdict(list)
-    with Wires(plain) as wires:
+    with Wires(plain, family) as wires:
         for n in range(ROUNDS):
             for kind in KINDS:
                 ways = list(wires.ways.values())

@@ -69,8 +69,13 @@ SECTIONS = (
         (Table(r"wires/default/(?P<row>.+)/beside-(?P<column>.+)", "", beside, ours),),
     ),
     Section(
+        "End to end over IPv6",
+        "The same over IPv6, offloads at their defaults.",
+        (Table(r"wires/ip6/(?P<row>.+)/beside-(?P<column>.+)", "", beside, ours),),
+    ),
+    Section(
         "End to end, offloads off",
-        "The same with checksum and segmentation offloads off at every end, and dpdk-testpmd as a bare wire in"
+        "IPv4 with checksum and segmentation offloads off at every end, and dpdk-testpmd as a bare wire in"
         " `net_af_packet`: what such ports let through at all.",
         (Table(r"wires/plain/(?P<row>.+)/beside-(?P<column>.+)", "", beside, ours),),
     ),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Balancers side by side between the same client and the same server, each in a namespace and on wires of its own.
 
-    client ──front── lbd, haproxy, nginx, nftables, testpmd ──back── server          client ──── server (direct)
-    10.80+n.0.1      .2, the VIP .100                     .2         10.90+n.0.1
+    client ──front── lbd, haproxy, nginx, nftables, testpmd ──back── server
+    10.80+n.0.1      .2, the VIP .100                     .2         10.90+n.0.1     IPv6: fd80+n:: and fd90+n::
 
 All are of one make: two veths a balancer. Those that are not asked stand idle. testpmd is a bare wire in net_af_packet
 (client and server on one subnet), for what such ports let through at all; it wants checksums, so offloads off.
@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from benchmarks.hugepages import eal_memory
 from benchmarks.owned import Peer
@@ -33,20 +33,36 @@ LARGE = (
     "net.core.somaxconn=4096",
     "net.ipv4.tcp_max_syn_backlog=8192",
 )
-FORWARD = "net.ipv4.ip_forward=1"
+
+
+class Net(NamedTuple):
+    """How one family is written."""
+
+    prefix: str
+    zero: str
+    length: int
+    whole: int
+    ip: str
+    forward: str
+
+
+NETS = {
+    4: Net("10.{}.0.", "0", 24, 32, "ip", "net.ipv4.ip_forward=1"),
+    6: Net("fd{}::", "", 64, 128, "ip6", "net.ipv6.conf.all.forwarding=1"),
+}
 
 WEB = """daemon off; pid {dir}/web.pid; error_log stderr crit; worker_processes auto; worker_rlimit_nofile 16384;
 events {{ worker_connections 8192; }}
 http {{ access_log off; keepalive_requests 1000000; client_body_temp_path {dir}/b; proxy_temp_path {dir}/p;
   fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
-  server {{ listen 0.0.0.0:80 backlog=4096; location / {{ return 200 "0123456789"; }} }} }}
+  server {{ listen [::]:80 ipv6only=off backlog=4096; location / {{ return 200 "0123456789"; }} }} }}
 """
 STREAM = """load_module /usr/lib/nginx/modules/ngx_stream_module.so; daemon off; pid {dir}/stream.pid;
 error_log stderr crit; worker_processes auto; worker_rlimit_nofile 16384; events {{ worker_connections 8192; }}
 stream {{
-  server {{ listen {vip}:80 backlog=4096; proxy_pass {server}:80; }}
-  server {{ listen {vip}:5201; proxy_pass {server}:5201; }}
-  server {{ listen {vip}:5201 udp; proxy_pass {server}:5201; }}
+  server {{ listen {at}:80 backlog=4096; proxy_pass {to}:80; }}
+  server {{ listen {at}:5201; proxy_pass {to}:5201; }}
+  server {{ listen {at}:5201 udp; proxy_pass {to}:5201; }}
 }}
 """
 HAPROXY = """global
@@ -57,14 +73,14 @@ defaults
   timeout client 30s
   timeout server 30s
 listen web
-  bind {vip}:80
-  server s {server}:80
+  bind {at}:80
+  server s {to}:80
 listen perf
-  bind {vip}:5201
-  server s {server}:5201
+  bind {at}:5201
+  server s {to}:5201
 """
-NFTABLES = """table ip nat {{ chain in {{ type nat hook prerouting priority dstnat;
-  ip daddr {vip} meta l4proto {{ tcp, udp }} dnat to {server}
+NFTABLES = """table {ip} nat {{ chain in {{ type nat hook prerouting priority dstnat;
+  {ip} daddr {vip} meta l4proto {{ tcp, udp }} dnat to {server}
 }}
 }}
 """
@@ -72,7 +88,7 @@ LBD = """global_defs {{
     router_id bench
 }}
 local_address_group local {{
-    {net}.11-26 back
+    {net}11-26 back
 }}
 """
 LBD_SERVICE = """virtual_server {vip} {port} {{
@@ -93,21 +109,28 @@ class Way:
     def __init__(self, wires: Wires, number: int, name: str) -> None:
         self.name, self.wires = name, wires
         self.host = Namespace(f"{wires.prefix}{name}")
-        self.front, self.back = f"10.{80 + number}.0", f"10.{90 + number}.0"
-        self.vip, self.server = f"{self.front}.100", f"{self.back}.1"
+        self.front, self.back = (wires.net.prefix.format(side + number) for side in (80, 90))
+        self.vip, self.server = f"{self.front}100", f"{self.back}1"
+
+    @property
+    def at(self) -> str:
+        """The virtual address as it stands before a port."""
+        return f"[{self.vip}]" if self.wires.family == 6 else self.vip
 
     def build(self) -> None:
-        self.host.create(*LARGE, *([FORWARD] if self.name == "nftables" else []))
-        self._wire("front", self.wires.client, f"{self.front}.1")
-        self._wire("back", self.wires.server, f"{self.back}.1")
-        self.wires.server.ip(f"route add {self.front}.0/24 via {self.back}.2")
-        self.host.ip(f"addr add {self.vip}/32 dev front")
+        net = self.wires.net
+        self.host.create(*LARGE, *([net.forward] if self.name == "nftables" else []))
+        self._wire("front", self.wires.client, self.front)
+        self._wire("back", self.wires.server, self.back)
+        self.wires.server.ip(f"route add {self.front}{net.zero}/{net.length} via {self.back}2")
+        self.host.ip(f"addr add {self.vip}/{net.whole} dev front")
 
-    def _wire(self, end: str, other: Namespace, address: str) -> None:
+    def _wire(self, end: str, other: Namespace, prefix: str) -> None:
         run("ip", "link", "add", end, "netns", self.host.name, "type", "veth",
             "peer", "name", self.name, "netns", other.name)  # fmt: skip
-        other.ip(f"addr add {address}/24 dev {self.name}", f"link set {self.name} up")
-        self.host.ip(f"addr add {address.rsplit('.', 1)[0]}.2/24 dev {end}", f"link set {end} up")
+        length = self.wires.net.length
+        other.ip(f"addr add {prefix}1/{length} dev {self.name}", f"link set {self.name} up")
+        self.host.ip(f"addr add {prefix}2/{length} dev {end}", f"link set {end} up")
 
     def plain(self) -> None:
         """Offloads off at all four ends."""
@@ -116,7 +139,15 @@ class Way:
             host.run("ethtool", "-K", end, "tx", "off", "gro", "off", "gso", "off", "tso", "off")
 
     def text(self, template: str, **more: object) -> str:
-        words = {"dir": self.wires.directory, "vip": self.vip, "server": self.server, "net": self.back}
+        server = f"[{self.server}]" if self.wires.family == 6 else self.server
+        words = {
+            "dir": self.wires.directory,
+            "vip": self.vip,
+            "at": self.at,
+            "server": self.server,
+            "to": server,
+        }
+        words |= {"net": self.back, "ip": self.wires.net.ip}
         return template.format(**(words | more))
 
     def config(self, text: str) -> Path:
@@ -130,12 +161,16 @@ class Wire(Way):
 
     def __init__(self, wires: Wires, number: int, name: str) -> None:
         super().__init__(wires, number, name)
-        self.vip = f"{self.front}.200"
+        self.vip = f"{self.front}200"
 
     def build(self) -> None:
         super().build()
-        self.host.ip(f"addr del {self.vip}/32 dev front", "addr flush dev front", "addr flush dev back")
-        self.wires.server.ip(f"route del {self.front}.0/24", f"addr add {self.vip}/24 dev {self.name}")
+        net = self.wires.net
+        self.host.ip("addr flush dev front", "addr flush dev back")
+        self.wires.server.ip(
+            f"route del {self.front}{net.zero}/{net.length}",
+            f"addr add {self.vip}/{net.length} dev {self.name}",
+        )
 
     def start(self) -> Peer:
         vdevs = (f"--vdev=net_af_packet{n},iface={end}" for n, end in enumerate(("front", "back")))
@@ -157,8 +192,8 @@ class Wire(Way):
 class Wires:
     """``with Wires(…) as wires``: everything is there and answers; ``wires.ways`` by name."""
 
-    def __init__(self, plain: bool) -> None:
-        self.plain = plain
+    def __init__(self, plain: bool, family: int = 4) -> None:
+        self.plain, self.family, self.net = plain, family, NETS[family]
         self.prefix = f"lbd-{os.getpid()}-bench-"
         self.directory = Path(tempfile.mkdtemp(prefix=self.prefix))
         self.client, self.server = (Namespace(f"{self.prefix}{name}") for name in ("client", "server"))
@@ -222,11 +257,9 @@ class Wires:
         until = time.monotonic() + timeout
         with self.working(way):
             while True:
-                with self.client.entered(), socket.socket() as sock:
-                    sock.settimeout(0.5)
-                    with contextlib.suppress(OSError):
-                        sock.connect((way.vip, HTTP))
-                        return
+                with self.client.entered(), contextlib.suppress(OSError):
+                    socket.create_connection((way.vip, HTTP), timeout=0.5).close()
+                    return
                 if time.monotonic() > until:
                     raise RuntimeError(
                         f"nobody answers behind {way.name}: {(self.directory / 'log').read_text()}"

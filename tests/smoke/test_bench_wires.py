@@ -14,9 +14,9 @@ from benchmarks.wires import Wires
 pytestmark = pytest.mark.root
 
 
-@pytest.fixture(scope="module")
-def wires() -> Iterator[Wires]:
-    with Wires(plain=True) as wires:
+@pytest.fixture(scope="module", params=[4, 6], ids=["IPv4", "IPv6"])
+def wires(request: pytest.FixtureRequest) -> Iterator[Wires]:
+    with Wires(plain=True, family=request.param) as wires:
         yield wires
 
 
