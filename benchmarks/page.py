@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import re
+import shutil
 import subprocess
 import textwrap
 import time
@@ -158,6 +159,7 @@ def main() -> None:
     run = Run(date=date, commit=said("git", "rev-parse", "--short", "HEAD"), machine=described(), rows=rows)
     (DOCS / "performance.json").write_bytes(msgspec.json.format(msgspec.json.encode(run)) + b"\n")
     (DOCS / "performance.md").write_text(page(run))
+    shutil.copyfile(RESULTS / "worker.svg", DOCS / "performance.svg")
 
 
 if __name__ == "__main__":
