@@ -20,7 +20,7 @@ import msgspec
 
 from benchmarks.frames import NETS, plus
 from benchmarks.plane import POOL_PORTS, Plane, start_eal
-from benchmarks.resident import resident
+from benchmarks.resident import resident_after_all
 from benchmarks.rounds import show
 from lbd import confparser, wire
 from lbd.control.desired import desired
@@ -105,10 +105,11 @@ def apply(plane: Plane, changes: tuple[api.Change, ...]) -> None:
 def measure(services: int) -> Times:
     times: Times = {}
     config = parsed(services, times)
-    took, table = timed(lambda: desired(config, ALL_WELL))
+    took, table = timed(partial(desired, config, ALL_WELL))
     times["desired"] = [took]
+    del config
     start_eal(64)
-    before = resident()
+    before = resident_after_all()
     plane = Plane(slots=SLOTS, capacity=POOL_PORTS)
     plane.sink()
     took, everything = timed(lambda: diff(api.Table(), table))
@@ -118,7 +119,7 @@ def measure(services: int) -> Times:
     hosts = {service.key.address: frozenset({"lo"}) for service in table.services}
     took, _ = timed(lambda: plane.conf.set_host(hosts), unit=1)
     times["addresses"] = [took]
-    times["memory"] = [(resident() - before) / (1 << 20)]
+    times["memory"] = [(resident_after_all() - before) / (1 << 20)]
     times["list"] = [timed(lambda: wire.pack(plane.conf.stats()))[0] for _ in range(3)]  # as ipvsadm -L asks
     changes(plane, table, times)
     plane.close()
