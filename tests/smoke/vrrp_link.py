@@ -87,17 +87,7 @@ class Link:
 
     def start(self, daemon: str, text: str) -> Program:
         """lbd or keepalived with this configuration."""
-        config = self.directory / f"{daemon}.conf"
-        config.write_text(text)
-        pids = [f"--pid={self.directory}/main.pid", f"--vrrp_pid={self.directory}/vrrp.pid"]
-        command = {
-            "keepalived": ["keepalived", "-n", "-l", "-P", "-D", "-f", str(config), *pids],
-            "lbd": [
-                str(ROOT / ".venv/bin/lbd"), "-n", "-l", "-P", "-f", str(config),
-                "--run-dir", str(self.directory / "run"), *pids,
-            ],
-        }[daemon]  # fmt: skip
-        self.programs.append(Program(self.router, daemon, self.directory / f"{daemon}.log", *command))
+        self.programs.append(start(self.router, daemon, text, self.directory))
         return self.programs[-1]
 
     def addresses(self) -> set[str]:
@@ -137,6 +127,21 @@ class Link:
                 self.announcements[socket.inet_ntop(socket.AF_INET6, data[48:64])] += 1
         elif kind == ETH_P_ARP and data[14:18] == data[24:28]:
             self.announcements[socket.inet_ntoa(data[14:18])] += 1
+
+
+def start(host: Namespace, daemon: str, text: str, directory: Path) -> Program:
+    """lbd or keepalived as a VRRP daemon; all its files are in the directory."""
+    config = directory / f"{daemon}.conf"
+    config.write_text(text)
+    pids = [f"--pid={directory}/main.pid", f"--vrrp_pid={directory}/vrrp.pid"]
+    command = {
+        "keepalived": ["keepalived", "-n", "-l", "-P", "-D", "-f", str(config), *pids],
+        "lbd": [
+            str(ROOT / ".venv/bin/lbd"), "-n", "-l", "-P", "-f", str(config),
+            "--run-dir", str(directory / "run"), *pids,
+        ],
+    }[daemon]  # fmt: skip
+    return Program(host, daemon, directory / f"{daemon}.log", *command)
 
 
 def _mac(host: Namespace, interface: str) -> bytes:
