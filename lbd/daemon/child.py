@@ -223,9 +223,8 @@ def main(argv: list[str] | None = None) -> int:
             from lbd.daemon.vrrp import VrrpRole
             from lbd.daemon.vrrp_standby import VrrpStandby
 
-            feed = chosen.socket + ".feed"
-            active = VrrpRole(dp_socket=chosen.dp_socket, adopt=chosen.adopt, feed_path=feed)
-            return VrrpStandby(active, feed) if chosen.standby else active
+            active = VrrpRole(dp_socket=chosen.dp_socket, adopt=chosen.adopt, beside=chosen.socket)
+            return VrrpStandby(active, chosen.socket) if chosen.standby else active
         from lbd.daemon.check import CheckRole
 
         return CheckRole(dp_socket=chosen.dp_socket)

@@ -21,6 +21,8 @@ from lbd import wire
 from lbd.daemon.channel import listening
 from lbd.vrrp.snapshot import InstanceState
 
+FEED = ".feed"
+"""Behind the name of the process's socket."""
 QUEUED = 4 * 1024 * 1024
 """Bytes that a standby may leave unread before it has to begin anew."""
 RETRY = 0.05

@@ -14,7 +14,7 @@ import logging
 import os
 from collections.abc import Iterable
 
-from lbd.daemon.feed import Feed
+from lbd.daemon.feed import FEED, Feed
 from lbd.daemon.vrrp_kernel import KernelFace
 from lbd.daemon.vrrp_surroundings import Surroundings
 from lbd.kernel.mirror import Mirror
@@ -37,18 +37,20 @@ REALTIME_PRIORITY = 10
 class VrrpRole:
     """A Role (``daemon/role.py``)."""
 
-    def __init__(self, *, dp_socket: str | None, adopt: bool = False, feed_path: str | None = None) -> None:
+    def __init__(self, *, dp_socket: str | None, adopt: bool = False, beside: str) -> None:
+        """beside: a path; the files of this role are there, under that name and more."""
         self._dp_socket, self._adopt = dp_socket, adopt
         self._mirror = Mirror(self._network_changed, what=frozenset({"links", "addresses"}))
-        self._kernel = KernelFace(self._mirror)
+        self._kernel = KernelFace(self._mirror, beside + ".settings")
         self._surroundings = Surroundings(self._kernel)
         self._runner = Runner(self._kernel, listener=self._surroundings.teller, on_state=self._changed)
         self._surroundings.attach(self._runner)
-        self._feed = Feed(feed_path, self._runner.states) if feed_path else None
+        self._feed = Feed(beside + FEED, self._runner.states)
         self._started = False
         self._dependent: frozenset[str] = frozenset()
         self._watch: asyncio.Task[None] | None = None
         self._gone = False
+        self._putting: asyncio.Task[None] | None = None
 
     async def prepare(self, config: Config) -> None:
         """All that can be done before there is anything to do."""
@@ -58,6 +60,7 @@ class VrrpRole:
 
     async def start(self, config: Config) -> None:
         await self.prepare(config)
+        await self._kernel.configure(config)
         self._surroundings.configure(config)
         self._runner.start(config, adopt=self._adopt)
         await self._begun()
@@ -68,24 +71,24 @@ class VrrpRole:
         self._surroundings.expect(config)
         self._runner.start(config, states=states, hold=config.global_defs.vrrp_on_death == "hold")
         self._surroundings.configure(config)
+        await self._kernel.configure(config)
         await self._begun()
         self._surroundings.look()
 
     async def _begun(self) -> None:
         self._started = True
         self._watch_dataplane()
-        if self._feed is not None:
-            await self._feed.start()
+        await self._feed.start()
         gc.collect()
         gc.freeze()
 
     def _changed(self, state: InstanceState) -> None:
-        if self._feed is not None:
-            self._feed.tell(state)
+        self._feed.tell(state)
 
     async def reload(self, config: Config) -> None:
         before = self._dependent
         self._take(config)
+        await self._kernel.configure(config)
         self._surroundings.configure(config)
         self._runner.configure(config)
         self._surroundings.configured()
@@ -93,16 +96,14 @@ class VrrpRole:
         if self._gone:  # who depends on the dataplane from now on has none either
             self._runner.fault(self._dependent, GONE)
         self._watch_dataplane()
-        if self._feed is not None:
-            self._feed.tell_all()
+        self._feed.tell_all()
 
     async def stop(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
         self._started = False
-        if self._feed is not None:
-            await self._feed.close()
+        await self._feed.close()
         await self._surroundings.end_tracking()
         await self._runner.stop()
         await self._surroundings.end()
@@ -115,15 +116,19 @@ class VrrpRole:
     def _take(self, config: Config) -> None:
         """Which instances carry addresses of virtual servers: without a dataplane those lead nowhere."""
         balanced = {a.address for vs in config.virtual_servers for a in vs.addresses}
-        self._kernel.virtual = {v.address for i in config.vrrp_instances for v in i.virtual_addresses}
+        self._kernel.know(config)
         self._dependent = frozenset(
             i.name for i in config.vrrp_instances if any(v.address in balanced for v in i.virtual_addresses)
         )
 
     def _network_changed(self) -> None:
-        if self._started:
-            self._runner.network_changed()
-            self._surroundings.network_changed()
+        if not self._started:
+            return
+        missing = self._kernel.maintain()
+        if missing and (self._putting is None or self._putting.done()):
+            self._putting = asyncio.get_running_loop().create_task(self._kernel.put_back(missing))
+        self._runner.network_changed()
+        self._surroundings.network_changed()
 
     # --- the dataplane
 

@@ -1,83 +1,142 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What VRRP needs of the kernel, from the mirror and the addresses adapter (``vrrp/io/ports.py``)."""
+"""What VRRP needs of the kernel (``vrrp/io/ports.py``): a mirror to see it, holdings and virtual links to change it."""
 
 from __future__ import annotations
 
 import logging
 
-from lbd.kernel.addresses import AddressError, Addresses
+from lbd.kernel.holdings import Holdings, Item
 from lbd.kernel.mirror import Mirror
-from lbd.model import VirtualAddress, VrrpInstance
+from lbd.kernel.settings import Settings
+from lbd.kernel.values import Link
+from lbd.kernel.virtual_links import VirtualLinks
+from lbd.model import Config, VirtualAddress, VrrpInstance
 from lbd.vrrp.io.ports import LinkState
 
 log = logging.getLogger("lbd.vrrp")
 
 SCOPE_GLOBAL, SCOPE_LINK = 0, 253
+STATIC = ""
+"""The owner of static addresses, routes and rules; no instance has that name."""
 
 
 class KernelFace:
-    def __init__(self, mirror: Mirror) -> None:
+    """A Kernel. Its methods that look see the mirror; until ``configure`` nothing is changed."""
+
+    def __init__(self, mirror: Mirror, settings_file: str) -> None:
         self._mirror = mirror
-        self._addresses = Addresses()
-        self._held: dict[str, VrrpInstance] = {}
-        """What was put there last, by name."""
-        self.virtual: set[str] = set()
+        self._settings_file = settings_file
+        self._settings: Settings | None = None
+        self._holdings = Holdings(self._index_of)
+        self._links = VirtualLinks(self._holdings.ask, self._index_of, self._set)
+        self._virtual: set[str] = set()
         """Addresses that are VRRP's: never a source of adverts."""
+        self._static: tuple[VirtualAddress, ...] = ()
+
+    # --- configuration
+
+    async def configure(self, config: Config) -> None:
+        """What stands whatever the state of an instance: its interface, its settings, and all that is static."""
+        self.know(config)
+        if self._links.configure(config):
+            await self._mirror.read_all()
+        for conf in config.vrrp_instances:
+            if conf.promote_secondaries:
+                name = f"net.ipv4.conf.{conf.interface.replace('.', '/')}.promote_secondaries"
+                self._set(name, "1", f"({conf.name}) promote_secondaries")
+        self._static = config.static_ipaddress
+        static: tuple[Item, ...] = (*config.static_ipaddress, *config.static_routes, *config.static_rules)
+        await self._holdings.settle(STATIC, static)
+
+    def know(self, config: Config) -> None:
+        """What is virtual, without doing anything about it."""
+        self._virtual = {v.address for i in config.vrrp_instances for v in i.virtual_addresses}
+        self._links.know(config)
+
+    def _set(self, name: str, value: str, reason: str) -> None:
+        if self._settings is None:  # only now: it puts back what a dead predecessor had set
+            self._settings = Settings(self._settings_file)
+        self._settings.set(name, value, reason)
+
+    def maintain(self) -> list[VirtualAddress]:
+        """After a change of the network: interfaces of ours come back. The static addresses that somebody took away."""
+        self._links.maintain()
+        return [a for a in self._static if not a.no_track and self._by_name(a.dev) and not self.present(a)]
+
+    async def put_back(self, missing: list[VirtualAddress]) -> None:
+        """keepalived puts a static address back at once."""
+        await self._holdings.settle("put back", missing)
+
+    async def close(self) -> None:
+        await self._holdings.settle(STATIC, ())
+        self._links.close()
+        if self._settings is not None:
+            self._settings.restore()
+        self._holdings.close()
+
+    # --- what there is
 
     def link(self, name: str) -> LinkState | None:
-        link = self._mirror.by_name(name)
-        if link is None:
+        link = self._by_name(name)
+        return None if link is None else self._state(link, link)
+
+    def way(self, conf: VrrpInstance) -> LinkState | None:
+        """Adverts leave by the virtual interface, from an address of the one below it."""
+        below = self._by_name(conf.interface)
+        name = conf.interface
+        if not conf.vmac_xmit_base and not conf.is_unicast:
+            name = self._links.on(conf, conf.interface)
+        above = self._by_name(name)
+        if below is None or above is None:
             return None
-        ours = [a for (index, _), a in self._mirror.addresses.items() if index == link.ifindex]
-        four = next((a.address for a in ours if ":" not in a.address and a.address not in self.virtual), None)
-        six = next(
+        return self._state(above, below)
+
+    def _state(self, link: Link, below: Link) -> LinkState:
+        four, six = self._source(below, v6=False), self._source(below, v6=True)
+        up = link.up and below.up
+        return LinkState(link.name, link.ifindex, up, link.mac, four, six)
+
+    def _source(self, link: Link, *, v6: bool) -> str | None:
+        """The first address that is not VRRP's own; of IPv6 the link-local one."""
+        return next(
             (
                 a.address
-                for a in ours
-                if ":" in a.address and a.scope == SCOPE_LINK and a.address not in self.virtual
+                for (index, _), a in self._mirror.addresses.items()
+                if index == link.ifindex
+                and (":" in a.address) == v6
+                and (not v6 or a.scope == SCOPE_LINK)
+                and a.address not in self._virtual
             ),
             None,
         )
-        return LinkState(link.ifindex, link.up, link.mac, four, six)
+
+    def placed(self, conf: VrrpInstance) -> tuple[VirtualAddress, ...]:
+        return self._links.placed(conf)
 
     def present(self, address: VirtualAddress) -> bool:
-        link = self._mirror.by_name(address.dev)
+        link = self._by_name(address.dev)
         return link is not None and (link.ifindex, address.address) in self._mirror.addresses
 
+    # --- changing it
+
     async def settle(self, conf: VrrpInstance, hold: bool) -> None:
-        before = self._held.pop(conf.name, None)
-        if hold:
-            self._held[conf.name] = conf
-        wanted = conf.virtual_addresses if hold else ()
-        # a predecessor may have left what is not in ``_held``
-        there = (before or conf).virtual_addresses
-        for address in there:
-            if address not in wanted:
-                await self._remove(address)
-        for address in wanted:
-            await self._add(address)
+        source: tuple[Item, ...] = self._link_local_of(conf)
+        items: tuple[Item, ...] = (*source, *self.placed(conf), *conf.virtual_routes, *conf.virtual_rules)
+        await self._holdings.settle(conf.name, items if hold else source, left=items)
 
-    async def _add(self, address: VirtualAddress) -> None:
-        try:
-            await self._addresses.add(
-                address.address,
-                address.prefix,
-                address.dev,
-                label=address.label,
-                scope=address.scope,
-                brd=address.brd,
-                nodad=True,
-                # keepalived's default: an IPv6 address of its own /128 is never a source
-                source=address.prefix != 128,
-            )
-        except AddressError as error:
-            log.error("%s", error)
+    def _link_local_of(self, conf: VrrpInstance) -> tuple[VirtualAddress, ...]:
+        """IPv6 sends from an address of the very interface: a virtual one has that of the interface below."""
+        name, below = self._links.on(conf, conf.interface), self._by_name(conf.interface)
+        if name == conf.interface or not conf.is_ipv6 or below is None:
+            return ()
+        address = self._source(below, v6=True)
+        return () if address is None else (VirtualAddress(address=address, prefix=64, dev=name),)
 
-    async def _remove(self, address: VirtualAddress) -> None:
-        try:
-            await self._addresses.remove(address.address, address.prefix, address.dev)
-        except AddressError as error:
-            log.error("%s", error)
+    def _by_name(self, name: str) -> Link | None:
+        return self._mirror.by_name(name)
 
-    async def close(self) -> None:
-        await self._addresses.close()
+    def _index_of(self, name: str) -> int:
+        link = self._by_name(name)
+        if link is None:
+            raise KeyError(name)
+        return link.ifindex

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from lbd.daemon.feed import Follower
+from lbd.daemon.feed import FEED, Follower
 from lbd.daemon.vrrp import VrrpRole
 from lbd.model import Config
 from lbd.model.status import VrrpRoleStatus
@@ -25,9 +25,10 @@ START_TIME = 5.0
 class VrrpStandby:
     """A Role (``daemon/role.py``) and a Successor."""
 
-    def __init__(self, role: VrrpRole, feed_path: str) -> None:
+    def __init__(self, role: VrrpRole, path: str) -> None:
+        """path: the socket of the process that is followed."""
         self._role = role
-        self._follower = Follower(feed_path)
+        self._follower = Follower(path + FEED)
         self._config: Config | None = None
         self._following: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()

@@ -68,7 +68,7 @@ def has(host: Namespace, number: int) -> bool:
 async def test_without_a_dataplane_those_that_need_one_yield(host, tmp_path, monkeypatch):
     monkeypatch.setattr("lbd.daemon.vrrp.START_PATIENCE", 0.3)
     path = str(tmp_path / "dp.sock")
-    role = VrrpRole(dp_socket=path)
+    role = VrrpRole(dp_socket=path, beside=str(tmp_path / "vrrp.sock"))
     await role.start(config((1, 2), balanced=(1,)))
     now = await becomes(role, lambda s: s["VI_1"].state == "FAULT" and s["VI_2"].state == "MASTER")
     assert now["VI_1"].reason == GONE

@@ -50,8 +50,8 @@ def host() -> Iterator[Namespace]:
 
 
 @pytest_asyncio.fixture
-async def role(host: Namespace) -> AsyncIterator[VrrpRole]:
-    role = VrrpRole(dp_socket=None)
+async def role(host: Namespace, tmp_path: Path) -> AsyncIterator[VrrpRole]:
+    role = VrrpRole(dp_socket=None, beside=str(tmp_path / "vrrp.sock"))
     yield role
     await role.stop()
 

@@ -47,8 +47,12 @@ class Link:
         self.directory = Path(tempfile.mkdtemp(prefix=prefix))
         self.programs: list[Program] = []
         self.adverts: Counter[Heard] = Counter()
+        self.sources: dict[tuple[int, int], set[str]] = {}
+        """MAC addresses that adverts came from, by family and VRID."""
         self.announcements: Counter[str] = Counter()
         """By the address that was announced."""
+        self.announced: dict[str, str] = {}
+        """The MAC address that an IPv4 address was announced with last."""
 
     def __enter__(self) -> Link:
         try:
@@ -115,18 +119,23 @@ class Link:
             if address[2] != PACKET_OUTGOING:
                 self._count(frame)
 
+    def _heard(self, heard: Heard, frame: bytes) -> None:
+        self.adverts[heard] += 1
+        self.sources.setdefault(heard[:2], set()).add(frame[6:12].hex())
+
     def _count(self, frame: bytes) -> None:
         kind, data = struct.unpack_from("!H", frame, 12)[0], frame[14:]
         if kind == ETH_P_IP and data[9] in (51, 112):
             pdu = data[(data[0] & 15) * 4 + (24 if data[9] == 51 else 0) :]
-            self.adverts[Heard(4, pdu[1], pdu[2])] += 1
+            self._heard(Heard(4, pdu[1], pdu[2]), frame)
         elif kind == ETH_P_IPV6 and data[6] == 112:
-            self.adverts[Heard(6, data[41], data[42])] += 1
+            self._heard(Heard(6, data[41], data[42]), frame)
         elif kind == ETH_P_IPV6 and data[6] == socket.IPPROTO_ICMPV6 and data[40] == NEIGHBOUR_ADVERTISEMENT:
             if data[24] == 0xFF:
                 self.announcements[socket.inet_ntop(socket.AF_INET6, data[48:64])] += 1
         elif kind == ETH_P_ARP and data[14:18] == data[24:28]:
             self.announcements[socket.inet_ntoa(data[14:18])] += 1
+            self.announced[socket.inet_ntoa(data[14:18])] = data[8:14].hex()
 
 
 def start(host: Namespace, daemon: str, text: str, directory: Path) -> Program:

@@ -13,6 +13,7 @@ from lbd.vrrp.action import Notify
 
 
 class LinkState(msgspec.Struct, frozen=True):
+    name: str
     ifindex: int
     up: bool
     mac: bytes
@@ -25,6 +26,12 @@ class LinkState(msgspec.Struct, frozen=True):
 class Kernel(Protocol):
     def link(self, name: str) -> LinkState | None:
         """None: there is no such interface."""
+
+    def way(self, conf: VrrpInstance) -> LinkState | None:
+        """The interface by which its adverts leave: its own virtual one, or the one that is configured."""
+
+    def placed(self, conf: VrrpInstance) -> tuple[VirtualAddress, ...]:
+        """Its virtual addresses, each with the interface on which it is to stand."""
 
     def present(self, address: VirtualAddress) -> bool:
         """Whether the interface has the address now."""

@@ -86,7 +86,7 @@ class Runner:
             instance = self._routers.instances[name]
             if instance.state is not VrrpState.INIT:
                 continue
-            there = all(self._kernel.present(v) for v in instance.conf.virtual_addresses)
+            there = all(self._kernel.present(v) for v in self._kernel.placed(instance.conf))
             resumed = adopt and there and not instance.standing.faults
             self._apply(self._routers.resume(name, now) if resumed else self._routers.start(name, now))
         self._arm()
@@ -158,12 +158,12 @@ class Runner:
     def _look_at_source(self, instance: Instance) -> LinkState | None:
         """Its address and socket, where its interface has one; the link."""
         conf = instance.conf
-        link = self._kernel.link(conf.interface)
+        link = self._kernel.way(conf)
         source = _source(conf, link)
         if link is not None and source is not None:
             instance.source = source
-            if self._wires.open(conf, conf.interface, link.ifindex, source):
-                self._announcer.forget(conf.interface)
+            if self._wires.open(conf, link.name, link.ifindex, source):
+                self._announcer.forget(link.name)
         return link
 
     def _look_at_link(self, instance: Instance) -> None:

@@ -39,7 +39,7 @@ class Works:
     def lost_address(self, instance: Instance) -> Address | None:
         """An address that was there and is not any more."""
         lost = None
-        for virtual in instance.conf.virtual_addresses:
+        for virtual in self._kernel.placed(instance.conf):
             key = (instance.conf.name, virtual.address)
             if self._kernel.present(virtual):
                 self._seen.add(key)
@@ -75,7 +75,7 @@ class Works:
     def _announce(self, conf: VrrpInstance, repeat: int, extra: bool) -> None:
         del extra
         for _ in range(repeat):
-            for virtual in conf.virtual_addresses:
+            for virtual in self._kernel.placed(conf):
                 link = self._kernel.link(virtual.dev)
                 if link is not None:
                     self._announcer.announce(virtual.dev, link.ifindex, link.mac, virtual.address)
