@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterable
 
 from lbd.daemon.feed import FEED, Feed
+from lbd.daemon.punctual import be_punctual
 from lbd.daemon.vrrp_kernel import KernelFace
 from lbd.daemon.vrrp_surroundings import Surroundings
 from lbd.kernel.mirror import Mirror
@@ -31,7 +32,6 @@ START_PATIENCE = 5.0
 PATIENCE = 1.0
 """Seconds in which a dataplane that closed its socket may be back."""
 RETRY = 0.1
-REALTIME_PRIORITY = 10
 
 
 class VrrpRole:
@@ -56,7 +56,7 @@ class VrrpRole:
         """All that can be done before there is anything to do."""
         await self._mirror.start()
         self._take(config)
-        _be_punctual()
+        be_punctual(config.global_defs)
 
     async def start(self, config: Config) -> None:
         await self.prepare(config)
@@ -166,11 +166,3 @@ class VrrpRole:
                 return reader
             await asyncio.sleep(RETRY)
         return None
-
-
-def _be_punctual() -> None:
-    """Real-time scheduling; children and threads do not inherit it."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(REALTIME_PRIORITY))
-    except OSError as error:
-        log.info("no real-time priority (%s): adverts share the processor with everybody", error.strerror)

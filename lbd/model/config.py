@@ -30,6 +30,15 @@ class GlobalDefs(msgspec.Struct, frozen=True, kw_only=True):
     disable_local_igmp: bool = False
     vmac_prefix: str = "vrrp"
     vmac_addr_prefix: str = "vrrp"
+    vrrp_priority: int = 0
+    """Nice value of the vrrp process; 0: as it was started."""
+    vrrp_no_swap: bool = False
+    vrrp_rt_priority: int = 0
+    """0: what lbd takes by itself where it is permitted."""
+    vrrp_cpu_affinity: tuple[str, ...] = ()
+    """Numbers of CPUs; none: all."""
+    vrrp_rlimit_rttime: int = 10000
+    """Microseconds at real-time priority without a pause, if vrrp_rt_priority is said."""
     vrrp_on_death: str = "hold"
     """What the standby of the vrrp process does when that dies: ``hold`` or ``yield``."""
 

@@ -57,13 +57,13 @@ def _later_block(
 
 
 _NO_PACE = "messages leave one after the other, without a pause"
-_GARP_GROUP = block(of("GarpGroup", not_yet(_NO_PACE, [
+_GARP_GROUP = block(of("GarpGroup", [
     works("garp_interval", values.seconds(), "none", "seconds between gratuitous ARPs"),
     works("gna_interval", values.seconds(), "none", "seconds between unsolicited neighbour advertisements"),
     works("interface", values.INTERFACE, "", "an interface with a pace of its own", fields=("GarpGroup.interfaces",)),
     works("interfaces", NOTHING, "", "interfaces that share a pace",
           block=block(entry=values.INTERFACE, entries_per_line=True)),
-])))  # fmt: skip
+]))  # fmt: skip
 _TRACK_GROUP = block(not_yet(_NO_STATIC, [
     works("group", NOTHING, "", "the instances; required", fields=("StaticTrackGroup.members",),
           block=block(entry=values.text("an instance"), entries_per_line=True)),
@@ -92,16 +92,16 @@ _BLOCKS = [
     works_block("virtual_server_group", _NAME, GROUP, "addresses of one service", fields=("VirtualServer.addresses",)),
     works_block("local_address_group", _NAME, LOCAL_GROUP, "local addresses of FNAT", source="DPVS",
                 fields=("Config.local_address_groups",)),
-    _later_block("static_ipaddress", NOTHING, STATIC_LINES, "addresses of this machine", _NO_STATIC,
+    works_block("static_ipaddress", NOTHING, STATIC_LINES, "addresses of this machine",
                  fields=("Config.static_ipaddress",)),
-    _later_block("static_routes", NOTHING, ROUTE_LINES, "routes of this machine", _NO_STATIC,
+    works_block("static_routes", NOTHING, ROUTE_LINES, "routes of this machine",
                  fields=("Config.static_routes",)),
-    _later_block("static_rules", NOTHING, RULE_LINES, "routing rules of this machine", _NO_STATIC,
+    works_block("static_rules", NOTHING, RULE_LINES, "routing rules of this machine",
                  fields=("Config.static_rules",)),
     _later_block("track_group", _NAME, _TRACK_GROUP, "instances that static items depend on",
                  "static items are set whatever instances do", missing=Missing.REPORTED,
                  fields=("Config.track_groups",)),
-    _later_block("garp_group", NOTHING, _GARP_GROUP, "pace of gratuitous ARP on interfaces", _NO_PACE,
+    works_block("garp_group", NOTHING, _GARP_GROUP, "pace of gratuitous ARP on interfaces",
                  fields=("Config.garp_groups",)),
     *DEFINITIONS,
     _later_block("interface_up_down_delays", NOTHING, _DELAYS, "how long a link must be down or up to count",

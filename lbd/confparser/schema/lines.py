@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from lbd.confparser import iproute, values
 from lbd.confparser.addresses import ADDRESS_SCOPE, BROADCAST, LABEL, PREFIXED
-from lbd.confparser.schema.row import Keyword, Status, later, later_flag, of, words, works
+from lbd.confparser.schema.row import Keyword, Status, later, later_flag, of, words, works, works_flag
 from lbd.confparser.virtual_lines import convert_lifetime
 
 _NO_OPTION = "the address is set without it"
@@ -18,15 +18,15 @@ _LIFETIME = values.Value(values.word(convert_lifetime, "seconds or forever"), "s
 
 
 def _address(name: str, value: values.Value, default: str, meaning: str, **more: object) -> Keyword:
-    return later(name, value, default, meaning, _NO_OPTION, **more)
+    return works(name, value, default, meaning, **more)
 
 
 def _route(name: str, value: values.Value, default: str, meaning: str, **more: object) -> Keyword:
-    return later(name, value, default, meaning, _NO_ROUTE, **more)
+    return works(name, value, default, meaning, **more)
 
 
 def _rule(name: str, value: values.Value, default: str, meaning: str, **more: object) -> Keyword:
-    return later(name, value, default, meaning, _NO_RULE, **more)
+    return works(name, value, default, meaning, **more)
 
 
 ADDRESS_WORDS = words(*of("VirtualAddress", [
@@ -39,20 +39,18 @@ ADDRESS_WORDS = words(*of("VirtualAddress", [
     works("label", LABEL, "none", "label of the address, as ifconfig shows it (IPv4)"),
     _address("peer", PREFIXED, "none", "the address at the other end of a point-to-point link",
              fields=("VirtualAddress.peer", "VirtualAddress.peer_prefix")),
-    later_flag("home", "a home address of Mobile IPv6 (RFC 6275)", _NO_OPTION),
-    later_flag("-nodad", "let the kernel look for a duplicate first (IPv6)", "the kernel does as it always does",
+    works_flag("home", "a home address of Mobile IPv6 (RFC 6275)"),
+    works_flag("-nodad", "let the kernel look for a duplicate first (IPv6)",
                fields=("VirtualAddress.nodad",)),
-    later_flag("mngtmpaddr", "temporary addresses are made from it (IPv6)", _NO_OPTION),
-    later_flag("noprefixroute", "without a route to its prefix", _NO_OPTION),
-    later_flag("autojoin", "join the multicast group of this address", _NO_OPTION),
-    later_flag("no_track", "its removal by somebody else changes nothing",
-               "an address that somebody removes is put back"),
+    works_flag("mngtmpaddr", "temporary addresses are made from it (IPv6)"),
+    works_flag("noprefixroute", "without a route to its prefix"),
+    works_flag("autojoin", "join the multicast group of this address"),
+    works_flag("no_track", "its removal by somebody else changes nothing"),
     _address("preferred_lft", _LIFETIME, "forever; 0 for IPv6 /128",
              "how long the kernel may choose it as a source"),
     later("track_group", _NAME, "none", "set only while an instance of that track_group is up; static_ipaddress only",
           "the address is set whatever the instances do"),
-    later_flag("use_vmac", "put it on a virtual MAC of its own; virtual addresses only",
-               "the address is set on the interface itself"),
+    works_flag("use_vmac", "put it on a virtual MAC of its own; virtual addresses only"),
 ]))  # fmt: skip
 
 _ROUTE_METRICS = [
@@ -79,9 +77,9 @@ ROUTE_WORDS = words(*of("Route", [
     _route("(destination)", values.text("[to] [TYPE] ADDRESS[/PREFIX] or default"), "", "where it leads; required",
            fields=("Route.destination", "Route.type")),
     _route("inet", _FLAG, "by the addresses", "the route is IPv4; keepalived passes over the next word",
-           fields=("Route.family",)),
+           fields=("Route.destination",)),
     _route("inet6", _FLAG, "by the addresses", "the route is IPv6; keepalived passes over the next word",
-           fields=("Route.family",)),
+           fields=("Route.destination",)),
     _route("src", values.text("an address"), "none", "preferred source address"),
     later("as", values.text("[to] ADDRESS"), "none", "address translation of old kernels",
           "no kernel has it: the word is passed over", status=Status.NO_EFFECT, fields=("Route.destination",)),
@@ -112,9 +110,11 @@ ROUTE_WORDS = words(*of("Route", [
            fields=("Route.nexthops",)),
     _route("nexthop", values.rest("[via ADDRESS] [dev IF] [weight N] …"), "none",
            "one of several gateways; may be repeated and comes last", fields=("Route.nexthops",)),
-    _route("no_track", _FLAG, "off", "its removal by somebody else is no fault"),
-    _route("track_group", _NAME, "none", "set only while an instance of that track_group is up; static_routes only"),
-    _route("vrf", values.INTERFACE, "none", "the table of that VRF"),
+    later_flag("no_track", "its removal by somebody else is no fault",
+               "nobody looks whether it is removed"),
+    later("track_group", _NAME, "none", "set only while an instance of that track_group is up; static_routes only",
+          "it is set whatever the instances do"),
+    later("vrf", values.INTERFACE, "none", "the table of that VRF", "the route is put into its own table"),
 ]))  # fmt: skip
 
 _ACTION = ("Rule.action",)
@@ -151,8 +151,10 @@ RULE_WORDS = words(*of("Rule", [
     _rule("ipproto", iproute.IPPROTO, "any", "protocol of the packet"),
     _rule("sport", iproute.span(65535, "ports", single=True), "any", "source port of the packet"),
     _rule("dport", iproute.span(65535, "ports", single=True), "any", "destination port of the packet"),
-    _rule("no_track", _FLAG, "off", "its removal by somebody else is no fault"),
-    _rule("track_group", _NAME, "none", "set only while an instance of that track_group is up; static_rules only"),
+    later_flag("no_track", "its removal by somebody else is no fault",
+               "nobody looks whether it is removed"),
+    later("track_group", _NAME, "none", "set only while an instance of that track_group is up; static_rules only",
+          "it is set whatever the instances do"),
     _rule("type", values.choice("goto", "nop", "blackhole", "unreachable", "prohibit"), "", "stands before an action",
           fields=_ACTION),
     _rule("goto", iproute.PREFERENCE, "none", "go on with the rule of this preference", fields=("Rule.goto",)),

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from lbd.confparser import values
-from lbd.confparser.schema.row import Keyword, Missing, later, later_bool, later_flag
+from lbd.confparser.schema.row import Keyword, Missing, later, later_bool, later_flag, works
 
 _REPORTED = Missing.REPORTED
 _NO_TITLE = "processes keep their names"
 _NO_PRIORITY = "processes run with the priority they were started with"
 _NAME = values.text("a name")
 _UINT32 = values.number(0, 4294967295)
+_FLAG = values.flag()
 _NICE = values.number(-20, 19)
 _CPUS = values.rest("CPUs by number")
 
@@ -21,18 +22,26 @@ def _process(name: str, what: str) -> list[Keyword]:
         "they were", "it was"
     )
     limit = f"{name}_rlimit_rttime"
+    made = _worked if name == "vrrp" else later
     return [
-        later(f"{name}_priority", _NICE, "0", f"nice value of {what}", why, missing=_REPORTED),
-        later_flag(f"{name}_no_swap", f"lock the memory of {what}", f"{what} may be swapped out"),
-        later(f"{name}_rt_priority", values.number(1, 99), "off", f"real-time priority of {what}", why,
-              missing=_REPORTED),
-        later(f"{name}_cpu_affinity", _CPUS, "all", f"CPUs that {what} may run on", "it runs on any CPU",
-              missing=_REPORTED),
-        later(limit, _UINT32, "10000", f"microseconds that {what} may run at real-time priority without a pause",
-              "there is no limit"),
+        made(f"{name}_priority", _NICE, "0", f"nice value of {what}", why, missing=_REPORTED),
+        made(f"{name}_no_swap", _FLAG, "off", f"lock the memory of {what}", f"{what} may be swapped out"),
+        made(f"{name}_rt_priority", values.number(1, 99), "off", f"real-time priority of {what}", why,
+             missing=_REPORTED),
+        made(f"{name}_cpu_affinity", _CPUS, "all", f"CPUs that {what} may run on", "it runs on any CPU",
+             missing=_REPORTED),
+        made(limit, _UINT32, "10000", f"microseconds that {what} may run at real-time priority without a pause",
+             "there is no limit"),
         later(f"{name}_rlimit_rtime", _UINT32, "10000", limit, "there is no limit", deprecated=limit,
               fields=(f"GlobalDefs.{limit}",)),
     ]  # fmt: skip
+
+
+def _worked(
+    name: str, value: values.Value, default: str, meaning: str, consequence: str, **more: object
+) -> Keyword:
+    del consequence
+    return works(name, value, default, meaning, **more)
 
 
 PROCESSES = [

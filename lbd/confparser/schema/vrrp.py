@@ -15,7 +15,6 @@ from lbd.confparser.schema.row import (
     later,
     later_bool,
     later_flag,
-    not_yet,
     of,
     words,
     works,
@@ -39,13 +38,13 @@ AUTHENTICATION = block(of("VrrpInstance", [
     works("auth_type", values.choice("PASS", "AH"), "none", "a password in clear text, or IPsec AH (version 2 only)",
           words=words(
               works("PASS", NOTHING, "", "eight octets in clear text (RFC 2338)", fields=("VrrpInstance.auth_type",)),
-              later("AH", NOTHING, "", "HMAC-MD5-96 in an IPsec authentication header",
-                    "a peer that has it drops our adverts, and is master too", fields=("VrrpInstance.auth_type",)),
+              works("AH", NOTHING, "", "HMAC-MD5-96 in an IPsec authentication header",
+          fields=("VrrpInstance.auth_type",)),
           )),
     works("auth_pass", values.text("a password of at most 8 characters"), "none",
           "the password; of a longer one the first 8 octets count"),
 ]))  # fmt: skip
-_HMAC = block(not_yet(_NO_HMAC, [
+_HMAC = block([
     works("key", virtual_lines.hmac_key(), "",
           "a secret of 32 to 64 octets, by its number 1–255; required", fields=("AuthHmac.keys",)),
     works("active_key", values.number(1, 255), "the first key", "the key that adverts are signed with",
@@ -56,7 +55,7 @@ _HMAC = block(not_yet(_NO_HMAC, [
           fields=("AuthHmac.anti_replay",)),
     works("mode", values.choice("enforce", "permissive", "receive-only"), "enforce",
           "what becomes of adverts without HMAC; receive-only sends none", fields=("AuthHmac.mode",)),
-]))  # fmt: skip
+])  # fmt: skip
 ADDRESS_LINES = block(entry=virtual_lines.address_line(ADDRESS_WORDS, "track_group"), words=ADDRESS_WORDS)
 STATIC_LINES = block(entry=virtual_lines.address_line(ADDRESS_WORDS, "use_vmac"), words=ADDRESS_WORDS)
 
@@ -76,8 +75,8 @@ ROUTE_LINES, RULE_LINES = _route_lines(True), _rule_lines(True)
 _NO_TTL = "any TTL is taken"
 _PEER = words(*of("UnicastPeer", [
     works("(address)", addresses.address(), "", "the peer", fields=("UnicastPeer.address",)),
-    later("min_ttl", values.number(0, 255), "0", "lowest TTL of its adverts", _NO_TTL),
-    later("max_ttl", values.number(0, 255), "255", "highest TTL of its adverts", _NO_TTL),
+    works("min_ttl", values.number(0, 255), "0", "lowest TTL of its adverts"),
+    works("max_ttl", values.number(0, 255), "255", "highest TTL of its adverts"),
 ]))  # fmt: skip
 PEERS = block(entry=virtual_lines.peer_line(_PEER), words=_PEER)
 
@@ -154,52 +153,47 @@ _BEHAVIOUR = [
 ]
 
 _VMAC = [
-    later("use_vmac", virtual_lines.vmac(), "off",
-          "addresses on an interface with a virtual MAC (RFC 9568 section 7.3)", _NO_VMAC),
-    later_flag("use_vmac_addr", "virtual MACs for addresses on other interfaces", _NO_VMAC),
-    later_flag("vmac_xmit_base", "adverts leave from the base interface", _NO_VMAC),
-    later("use_ipvlan", virtual_lines.ipvlan(), "off", "addresses on an ipvlan interface", _NO_VMAC),
-    later("garp_extra_if", virtual_lines.extra_garp(0), "vrrp_garp_extra_if",
-          "seconds between messages on the base interface of a virtual MAC", _NO_VMAC, missing=_REPORTED),
-    later("vmac_garp_intvl", virtual_lines.extra_garp(0), "off", "garp_extra_if", _NO_VMAC,
+    works("use_vmac", virtual_lines.vmac(), "off",
+          "addresses on an interface with a virtual MAC (RFC 9568 section 7.3)"),
+    works_flag("use_vmac_addr", "virtual MACs for addresses on other interfaces"),
+    works_flag("vmac_xmit_base", "adverts leave from the base interface"),
+    works("use_ipvlan", virtual_lines.ipvlan(), "off", "addresses on an ipvlan interface"),
+    works("garp_extra_if", virtual_lines.extra_garp(0), "vrrp_garp_extra_if",
+          "seconds between messages on the base interface of a virtual MAC", missing=_REPORTED),
+    works("vmac_garp_intvl", virtual_lines.extra_garp(0), "off", "garp_extra_if",
           missing=_REPORTED, deprecated="garp_extra_if", fields=("VrrpInstance.garp_extra_if",)),
 ]  # fmt: skip
 
 _LATER = [
     *_VMAC,
-    later_flag("unicast_fault_no_peer", "a fault where unicast_peer is empty", "without peers adverts are multicast"),
-    later_flag("check_unicast_src", "take unicast adverts of the peers only", "adverts of any source are taken"),
-    later("old_unicast_checksum", values.choice("never", optional=True), "by the first advert",
-          "peers older than keepalived 1.3 sum otherwise", "adverts with such checksums are dropped"),
+    works_flag("unicast_fault_no_peer", "a fault where unicast_peer is empty"),
+    works_flag("check_unicast_src", "take unicast adverts of the peers only"),
+    works("old_unicast_checksum", values.choice("never", optional=True), "by the first advert",
+          "peers older than keepalived 1.3 sum otherwise"),
     later("vrf", values.INTERFACE, "none", "the VRF to send and receive in", "adverts leave by the main table"),
     later_flag("track_src_ip", "a fault while the source address is missing", _NO_TRACKING),
-    later("mcast_dst_ip", addresses.address(), "vrrp_mcast_group4 or 6", "the multicast group",
-          "the standard group is used: whoever listens on the other hears nothing"),
-    later("unicast_ttl", values.number(0, 255), "255", "TTL of unicast adverts", "255 is used"),
+    works("mcast_dst_ip", addresses.address(), "vrrp_mcast_group4 or 6", "the multicast group"),
+    works("unicast_ttl", values.number(0, 255), "255", "TTL of unicast adverts"),
     works_flag("no_virtual_ipaddress", "no addresses is no mistake", since="2.2.8", fields=("confparser",)),
-    later_flag("promote_secondaries", "set the sysctl of this name on the interface",
-               "removing the first address of a subnet removes the others too"),
+    works_flag("promote_secondaries", "set the sysctl of this name on the interface"),
     inert("linkbeat_use_polling", NOTHING, "off", "poll the link", "the kernel reports the link",
           deprecated="linkbeat_interfaces"),
-    later("virtual_routes", NOTHING, "none", "routes of a master", "the routes are not set", block=_route_lines(False)),
-    later("virtual_rules", NOTHING, "none", "routing rules of a master", "the rules are not set",
+    works("virtual_routes", NOTHING, "none", "routes of a master", block=_route_lines(False)),
+    works("virtual_rules", NOTHING, "none", "routing rules of a master",
           block=_rule_lines(False)),
     later_flag("accept", "take packets to the addresses, which is the default without strict_mode", _NO_FILTER),
     later_flag("no_accept", "drop packets to the addresses unless owner", _NO_FILTER,
                fields=("VrrpInstance.accept",)),
-    later_bool("skip_check_adv_addr", "off", "compare the addresses of an advert when its source changes only",
-               "every advert is compared"),
+    works_bool("skip_check_adv_addr", "off", "compare the addresses of an advert when its source changes only"),
     later_bool("strict_mode", "vrrp_strict", "refuse what the RFC does not know", "the instance runs as written"),
     inert("debug", values.number(0, 4), "0", "level of debugging", "it has none in keepalived either"),
-    later("timer_expired_backup", values.number(1, 254, optional=True), "off; bare 254",
-          "after a stall wait as if a backup of this priority deserved to go first",
-          "a stalled backup takes over at once", since="2.2.8"),
-    later("thread_timer_expired", values.number(1, 254, optional=True), "off", "timer_expired_backup",
-          "a stalled backup takes over at once", since="2.3.2", fields=("VrrpInstance.timer_expired_backup",)),
-    later_bool("owner_ignore_adverts", "off", "an owner drops adverts unread", "an owner reads them", since="2.3.3"),
-    later("kernel_rx_buf_size", _UINT32, "vrrp_rx_bufs_policy", "octets of receive buffer",
-          "the kernel's default is used", missing=_REPORTED),
-    later("auth_hmac", NOTHING, "none", "HMAC of adverts (keepalived's extension)", _NO_HMAC, block=_HMAC,
+    works("timer_expired_backup", values.number(1, 254, optional=True), "off; bare 254",
+          "after a stall wait as if a backup of this priority deserved to go first", since="2.2.8"),
+    works("thread_timer_expired", values.number(1, 254, optional=True), "off", "timer_expired_backup", since="2.3.2",
+          fields=("VrrpInstance.timer_expired_backup",)),
+    works_bool("owner_ignore_adverts", "off", "an owner drops adverts unread", since="2.3.3"),
+    works("kernel_rx_buf_size", _UINT32, "vrrp_rx_bufs_policy", "octets of receive buffer", missing=_REPORTED),
+    works("auth_hmac", NOTHING, "none", "HMAC of adverts (keepalived's extension)", block=_HMAC,
           since="2.4.0"),
     later("dpdk_interface", values.INTERFACE, "none", "the DPDK port behind interface, which gets the addresses",
           "addresses stay on interface", source="DPVS"),

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
 
+from lbd.model import Config, GarpGroup
 from lbd.model.net import Address, packed
 
 ETH_P_ARP = 0x0806
@@ -37,9 +40,45 @@ class Announcer:
     def __init__(self) -> None:
         self._arp: dict[str, socket.socket] = {}
         self._nd: dict[str, socket.socket] = {}
+        self._groups: dict[str, GarpGroup] = {}
+        self._interval, self._gna_interval = 0.0, 0.0
+        self._free_at: dict[tuple[str, bool], float] = {}
+        """When the next message may leave, by the first interface of a group and by whether it is one of IPv6."""
 
-    def announce(self, interface: str, ifindex: int, mac: bytes, address: Address) -> None:
-        """Once. What cannot be sent now is no error: it is repeated."""
+    def pace(self, config: Config) -> None:
+        """vrrp_garp_interval, vrrp_gna_interval, garp_group."""
+        defs = config.global_defs
+        self._interval, self._gna_interval = defs.vrrp_garp_interval, defs.vrrp_gna_interval
+        self._groups = {name: group for group in config.garp_groups for name in group.interfaces}
+
+    def announce(
+        self, interface: str, ifindex: int, mac: bytes, address: Address, still: Callable[[], bool]
+    ) -> None:
+        """Once, now or as soon as the pace allows, if it is still wanted then."""
+        key, interval = self._paced(interface, ":" in address)
+        if not interval:
+            self._send(interface, ifindex, mac, address)
+            return
+        loop = asyncio.get_running_loop()
+        at = max(loop.time(), self._free_at.get(key, 0.0))
+        self._free_at[key] = at + interval
+
+        def send() -> None:
+            if still():
+                self._send(interface, ifindex, mac, address)
+
+        loop.call_at(at, send)
+
+    def _paced(self, interface: str, v6: bool) -> tuple[tuple[str, bool], float]:
+        group = self._groups.get(interface)
+        interval = self._gna_interval if v6 else self._interval
+        if group is None:
+            return (interface, v6), interval
+        own = group.gna_interval if v6 else group.garp_interval
+        return (group.interfaces[0], v6), interval if own is None else own
+
+    def _send(self, interface: str, ifindex: int, mac: bytes, address: Address) -> None:
+        """What cannot be sent now is no error: it is repeated."""
         with contextlib.suppress(OSError):
             if ":" in address:
                 frame = neighbour_advertisement(mac, address, router=_forwards(interface))

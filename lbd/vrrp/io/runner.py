@@ -64,6 +64,11 @@ class Runner:
         adopt: there are none, so whoever has all its addresses is MASTER.
         """
         self._works.start()
+        self._announcer.pace(config)
+        states = tuple(states)
+        if not states and not adopt:
+            delay, boot = config.global_defs.vrrp_startup_delay, config.global_defs.vrrp_delay_after_boot
+            self._routers.begins = max(self._now() + delay, boot)  # the monotonic clock begins at boot
         _, new = self._routers.configure(config, self._now())
         known = {s.name: s for s in states if s.name in self._routers.instances}
         for name, state in known.items():
@@ -73,6 +78,7 @@ class Runner:
 
     def configure(self, config: Config) -> None:
         """Another configuration: what is equal goes on as it was."""
+        self._announcer.pace(config)
         actions, new = self._routers.configure(config, self._now())
         self._apply(actions)
         self._wires.keep(self._routers.instances)

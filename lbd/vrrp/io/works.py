@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from lbd.model import VrrpInstance, VrrpState
+from lbd.model import VirtualAddress, VrrpInstance, VrrpState
 from lbd.model.net import Address
 from lbd.vrrp.action import Action, Notify, SendGarp, Settle
 from lbd.vrrp.instance import Instance
@@ -68,14 +68,32 @@ class Works:
                 self.forget_seen(conf.name)
                 await self._kernel.settle(conf, hold)
             case SendGarp(repeat, extra) if master:
-                self._announce(conf, repeat, extra)
+                self._announce(instance, conf, repeat, extra)
             case Notify():
                 self._listener.tell(action)
 
-    def _announce(self, conf: VrrpInstance, repeat: int, extra: bool) -> None:
-        del extra
+    def _announce(self, instance: Instance, conf: VrrpInstance, repeat: int, extra: bool) -> None:
+        addresses = self._kernel.placed(conf)
+        if extra:
+            addresses = self._extra(conf, addresses)
         for _ in range(repeat):
-            for virtual in self._kernel.placed(conf):
+            for virtual in addresses:
                 link = self._kernel.link(virtual.dev)
                 if link is not None:
-                    self._announcer.announce(virtual.dev, link.ifindex, link.mac, virtual.address)
+                    self._announcer.announce(
+                        virtual.dev,
+                        link.ifindex,
+                        link.mac,
+                        virtual.address,
+                        lambda: instance.state is VrrpState.MASTER,
+                    )
+
+    def _extra(self, conf: VrrpInstance, addresses: tuple[VirtualAddress, ...]) -> tuple[VirtualAddress, ...]:
+        """garp_extra_if: one address of each virtual interface (or any, with ``all``) that sends no adverts itself."""
+        way = self._kernel.way(conf)
+        found: dict[str, VirtualAddress] = {}
+        for before, virtual in zip(conf.virtual_addresses, addresses, strict=True):
+            ours = virtual.dev != before.dev or conf.garp_extra_if_all
+            if ours and (way is None or virtual.dev != way.name):
+                found.setdefault(virtual.dev, virtual)
+        return tuple(found.values())
