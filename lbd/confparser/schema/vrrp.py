@@ -171,7 +171,7 @@ _LATER = [
     works("old_unicast_checksum", values.choice("never", optional=True), "by the first advert",
           "peers older than keepalived 1.3 sum otherwise"),
     later("vrf", values.INTERFACE, "none", "the VRF to send and receive in", "adverts leave by the main table"),
-    later_flag("track_src_ip", "a fault while the source address is missing", _NO_TRACKING),
+    works_flag("track_src_ip", "a fault while the source address is missing"),
     works("mcast_dst_ip", addresses.address(), "vrrp_mcast_group4 or 6", "the multicast group"),
     works("unicast_ttl", values.number(0, 255), "255", "TTL of unicast adverts"),
     works_flag("no_virtual_ipaddress", "no addresses is no mistake", since="2.2.8", fields=("confparser",)),

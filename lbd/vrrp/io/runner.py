@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from lbd.model import Config, VrrpInstance, VrrpState
+from lbd.model import Config, VirtualAddress, VrrpInstance, VrrpState
 from lbd.model.net import Address
 from lbd.model.status import VrrpStatus
 from lbd.vrrp.action import Log, Notify, SendAdvert
@@ -44,7 +44,8 @@ class Runner:
         self._kernel = kernel
         self._routers = Routers()
         self._announcer = Announcer()
-        self._wires = Wires(self._heard)
+        self._wires = Wires(self._heard, self._heard_of_nobody)
+        self._says_unknown = False
         self._works = Works(kernel, self._announcer, listener or Deaf())
         self._on_state = on_state
         self.on_new: Callable[[list[str]], None] = lambda names: None
@@ -65,6 +66,7 @@ class Runner:
         """
         self._works.start()
         self._announcer.pace(config)
+        self._says_unknown = config.global_defs.log_unknown_vrids
         states = tuple(states)
         if not states and not adopt:
             delay, boot = config.global_defs.vrrp_startup_delay, config.global_defs.vrrp_delay_after_boot
@@ -79,6 +81,7 @@ class Runner:
     def configure(self, config: Config) -> None:
         """Another configuration: what is equal goes on as it was."""
         self._announcer.pace(config)
+        self._says_unknown = config.global_defs.log_unknown_vrids
         actions, new = self._routers.configure(config, self._now())
         self._apply(actions)
         self._wires.keep(self._routers.instances)
@@ -176,12 +179,20 @@ class Runner:
         """Faults of an instance, by the state of its interface."""
         conf, now = instance.conf, self._now()
         link = self._look_at_source(instance)
-        causes = set(_causes(conf, link))
+        causes = {*_causes(conf, link), *self._source_cause(conf)}
         about_link = {c for c in instance.standing.faults if c.startswith("interface ")}
         for cause in causes - about_link:
             self._apply(self._routers.fault(conf.name, cause, now))
         for cause in about_link - causes:
             self._apply(self._routers.recover(conf.name, cause, now))
+
+    def _source_cause(self, conf: VrrpInstance) -> Iterator[str]:
+        """track_src_ip: the address that adverts are to come from has to be there."""
+        source = conf.unicast_src_ip or conf.mcast_src_ip
+        if conf.track_src_ip and source is not None:
+            there = VirtualAddress(address=source, prefix=0, dev=conf.interface)
+            if not self._kernel.present(there):
+                yield f"interface {conf.interface} has not the address {source}"
 
     def _listening(self) -> Iterator[tuple[VrrpInstance, str, int, Address]]:
         for instance in self._routers.instances.values():
@@ -200,6 +211,13 @@ class Runner:
             return
         self._apply(actions)
         self._arm()
+
+    def _heard_of_nobody(self, interface: str, got: Datagram) -> None:
+        """log_unknown_vrids."""
+        if self._says_unknown:
+            vrid = got.virtual_router_id
+            text = f"{interface}: advert from {got.source} for an unknown VRID {vrid}"
+            self._say(interface, Log(text, limit=f"VRID {vrid}"))
 
     def _say(self, name: str, said: Log) -> None:
         now = self._now()

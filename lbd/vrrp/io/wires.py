@@ -38,9 +38,11 @@ def _ttl(conf: VrrpInstance) -> int:
 
 
 class Wires:
-    def __init__(self, heard: Callable[[str, Datagram], None]) -> None:
-        """heard: called with the name of the instance whose advert it seems to be."""
-        self._heard = heard
+    def __init__(
+        self, heard: Callable[[str, Datagram], None], unknown: Callable[[str, Datagram], None]
+    ) -> None:
+        """heard: called with the name of the instance whose advert it seems to be; unknown: with the interface."""
+        self._heard, self._unknown = heard, unknown
         self._receivers: dict[Receiver, tuple[int, Address, socket.socket]] = {}
         self._senders: dict[str, tuple[int, Address, int, socket.socket]] = {}
         self._routers: dict[tuple[int, str, int, int], tuple[str, Address]] = {}
@@ -129,7 +131,9 @@ class Wires:
             if got is None:
                 return
             name, own = self._routers.get((*key, got.virtual_router_id or 0), ("", ""))
-            if name and got.source != own:
+            if not name:
+                self._unknown(key[1], got)
+            elif got.source != own:
                 self._heard(name, got)
 
     def close_all(self) -> None:
