@@ -82,7 +82,7 @@ async def test_scripts_and_fifo_hear_of_a_whole_life(host, tmp_path):
         vrrp_instances=(instance,),
         vrrp_sync_groups=(VrrpSyncGroup(name="G", members=("VI_1",), notify=notify),),
     )
-    role = VrrpRole(dp_socket=None)
+    role = VrrpRole(dp_socket=None, beside=str(tmp_path / "vrrp.sock"))
     await role.start(config)
     started = [f"{kind} BACKUP {priority}" for kind, priority in (("INSTANCE VI_1", 100), ("GROUP G", 0))]
     started += [f"{kind} MASTER {priority}" for kind, priority in (("INSTANCE VI_1", 100), ("GROUP G", 0))]
