@@ -82,11 +82,15 @@ def test_every_difference_is_one() -> None:
         assert reason
 
 
-_WORKS_HERE = "E_v3_checksum_as_v2"
+_WORKS_HERE = {
+    "E_v3_checksum_as_v2",
+    "F_script_interval_0.5",  # keepalived 2.3 takes fractions
+    "O_smtp_server_nosuch.invalid",  # a name that nobody resolves in this test
+}
 
 
 @pytest.mark.parametrize(
-    "probe", [p for p in probes() if p.exit_code and p.name != _WORKS_HERE], ids=lambda probe: probe.name
+    "probe", [p for p in probes() if p.exit_code and p.name not in _WORKS_HERE], ids=lambda probe: probe.name
 )
 def test_what_keepalived_objects_to_is_never_silent(probe: Probe, tmp_path: Path) -> None:
     file = tmp_path / "keepalived.conf"

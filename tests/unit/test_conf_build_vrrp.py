@@ -202,7 +202,7 @@ def test_sync_groups_and_tracked_interfaces(parse: Parse) -> None:
         + instance("track_interface {\n eth2 weight -20 reverse\n }")
         + instance(name="W", vrid=6)
     )
-    assert {d.code for d in loaded.diagnostics} == {"LB0115", "LB0325"}
+    assert {d.code for d in loaded.diagnostics} == {"LB0325"}
     assert loaded.config is not None
     assert loaded.config.vrrp_sync_groups == (
         VrrpSyncGroup(name="G", members=("V", "W"), track_interface=(TrackedInterface(interface="eth1"),)),

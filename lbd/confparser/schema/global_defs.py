@@ -15,6 +15,7 @@ from lbd.confparser.schema.row import (
     later,
     later_bool,
     later_flag,
+    not_yet,
     of,
     words,
     works,
@@ -97,8 +98,8 @@ _VRRP = [
     later_flag("disable_local_igmp", "no IGMP on this machine", "the kernel speaks IGMP as it is set"),
     works("vmac_prefix", _NAME, "vrrp", "begin of the names of virtual MAC interfaces"),
     works("vmac_addr_prefix", _NAME, "vrrp", "begin of the names of those for single addresses"),
-    later_bool("vrrp_notify_priority_changes", "off", "tell FIFOs of priority changes", _NO_FIFO,
-               fields=("VrrpInstance.notify_priority_changes",)),
+    works_bool("vrrp_notify_priority_changes", "off", "tell FIFOs of priority changes",
+               fields=("Notify.notify_priority_changes",)),
 ]  # fmt: skip
 
 _SYNC = "connections do not survive a failover"
@@ -140,17 +141,25 @@ _LVS = [
 ]  # fmt: skip
 
 _MAIL = [
-    later("notification_email", NOTHING, "none", "who gets mail", _NO_MAIL,
-          block=block(entry=values.text("an address"), entries_per_line=True)),
-    later("notification_email_from", values.text("an address"), "user@host", "sender of mail", _NO_MAIL,
-          missing=_REPORTED),
-    later("smtp_server", values.rest("HOST [PORT]"), "none; port 25", "server that takes mail", _NO_MAIL),
-    later("smtp_helo_name", values.text("a name", optional=True), "the host name", "name in HELO", _NO_MAIL),
-    later("smtp_connect_timeout", values.number(1, 4294967295), "30", "seconds for its connection", _NO_MAIL),
-    later_bool("smtp_alert", "unset", "mail on all kinds of changes", _NO_MAIL),
-    later_bool("smtp_alert_vrrp", "smtp_alert, else off", "mail on changes of instances", _NO_MAIL),
+    works("notification_email", NOTHING, "none", "who gets mail",
+          block=block(entry=values.text("an address"), entries_per_line=True),
+          fields=("Mail.recipients",)),
+    works("notification_email_from", values.text("an address"), "user@host", "sender of mail",
+          missing=_REPORTED,
+          fields=("Mail.sender",)),
+    works("smtp_server", values.rest("HOST [PORT]"), "none; port 25", "server that takes mail",
+          fields=("Mail.smtp_server",)),
+    works("smtp_helo_name", values.text("a name", optional=True), "the host name", "name in HELO",
+          fields=("Mail.helo_name",)),
+    works("smtp_connect_timeout", values.number(1, 4294967295), "30", "seconds for its connection",
+          fields=("Mail.connect_timeout",)),
+    works_bool("smtp_alert", "unset", "mail on all kinds of changes",
+          fields=("Notify.smtp_alert",)),
+    works_bool("smtp_alert_vrrp", "smtp_alert, else off", "mail on changes of instances",
+          fields=("Notify.smtp_alert",)),
     later_bool("smtp_alert_checker", "smtp_alert, else on for servers", "mail on changes of servers", _NO_MAIL),
-    later_flag("no_email_faults", "no mail on faults", _NO_MAIL),
+    works_flag("no_email_faults", "no mail on faults",
+          fields=("Mail.no_email_faults",)),
     later_bool("no_checker_emails", "off", "mail on changes of servers and quorum, not of single checks", _NO_MAIL),
 ]  # fmt: skip
 
@@ -163,30 +172,37 @@ def _fifos() -> list[Keyword]:
         ("lvs_", "changes of servers"),
     ):
         found += [
-            later(f"{prefix}notify_fifo", values.rest("PATH [USER [GROUP]]"), "none", f"FIFO that is told of {what}",
-                  _NO_FIFO, missing=_REPORTED),
-            later(f"{prefix}notify_fifo_script", values.SCRIPT, "none", f"reads {prefix}notify_fifo",
-                  _NO_SCRIPT, missing=_REPORTED),
+            works(f"{prefix}notify_fifo", values.rest("PATH [USER [GROUP]]"), "none", f"FIFO that is told of {what}",
+                  missing=_REPORTED, fields=(f"Telling.{prefix}notify_fifo", "Fifo.uid", "Fifo.gid")),
+            works(f"{prefix}notify_fifo_script", values.SCRIPT, "none", f"reads {prefix}notify_fifo",
+                  missing=_REPORTED, fields=("Fifo.script",)),
         ]  # fmt: skip
+        if prefix == "lvs_":
+            found[-2:] = not_yet(_NO_FIFO, found[-2:])
     return found
 
 
 _SCRIPTS = [
-    later("script_user", values.rest("USER [GROUP]"), "keepalived_script if there is one", "who runs scripts",
-          _NO_SCRIPT, missing=_REPORTED),
-    later_flag("enable_script_security", "refuse scripts that others than root may change", _NO_SCRIPT),
-    later("startup_script", values.SCRIPT, "none", "run before all else", _NO_SCRIPT, missing=_REPORTED),
-    later("startup_script_timeout", values.number(1, 1000), "10",
-          "seconds it may run", _NO_SCRIPT, missing=_REPORTED),
-    later("shutdown_script", values.SCRIPT, "none", "run after all else", _NO_SCRIPT, missing=_REPORTED),
-    later("shutdown_script_timeout", values.number(1, 1000), "10",
-          "seconds it may run", _NO_SCRIPT, missing=_REPORTED),
+    works("script_user", values.rest("USER [GROUP]"), "keepalived_script if there is one", "who runs scripts",
+          missing=_REPORTED,
+          fields=("Script.uid",)),
+    works_flag("enable_script_security", "refuse scripts that others than root may change",
+          fields=("Script.secure",)),
+    works("startup_script", values.SCRIPT, "none", "run before all else", missing=_REPORTED,
+          fields=("Telling.startup_script",)),
+    works("startup_script_timeout", values.number(1, 1000), "10", "seconds it may run", missing=_REPORTED,
+          fields=("Telling.startup_script_timeout",)),
+    works("shutdown_script", values.SCRIPT, "none", "run after all else", missing=_REPORTED,
+          fields=("Telling.shutdown_script",)),
+    works("shutdown_script_timeout", values.number(1, 1000), "10", "seconds it may run", missing=_REPORTED,
+          fields=("Telling.shutdown_script_timeout",)),
     *_fifos(),
-    later_flag("fifo_write_vrrp_states_on_reload", "tell the states of instances again after a reload", _NO_FIFO),
+    works_flag("fifo_write_vrrp_states_on_reload", "tell the states of instances again after a reload",
+          fields=("Telling.fifo_write_vrrp_states_on_reload",)),
     later_bool("use_symlink_paths", "off", "run scripts by the path that is written, with its links", _NO_SCRIPT,
                since="2.3.0"),
-    later_bool("set_supplementary_groups", "off", "scripts run with all groups of their user", _NO_SCRIPT,
-          since="2.4"),
+    works_bool("set_supplementary_groups", "off", "scripts run with all groups of their user", since="2.4",
+          fields=("Script.groups",)),
 ]  # fmt: skip
 
 _NETFILTER = [

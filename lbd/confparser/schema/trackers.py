@@ -22,8 +22,6 @@ from lbd.confparser.schema.row import (
 
 _REPORTED = Missing.REPORTED
 _NAME = values.text("a name")
-_NO_TRACKING = "what it tracks never changes priority or state"
-_NEVER = "what tracks it never changes"
 _WEIGHT, _FILE_WEIGHT = tracked.weight(-253, 253), tracked.weight(-254, 254)
 _DELAY = values.seconds(0.000001, 3600)
 
@@ -40,7 +38,7 @@ def _tracked_words(struct: str, limit: int, default: str) -> dict[str, Keyword]:
         works("reverse", NOTHING, "off", "up counts as down and down as up"),
         works("noreverse", NOTHING, "on", "the opposite of reverse", fields=(f"{struct}.reverse",)),
     ]
-    return words(*of(struct, not_yet(_NO_TRACKING, rows)))
+    return words(*of(struct, rows))
 
 
 def _lines(what: str, struct: str, limit: int, default: str) -> Block:
@@ -48,40 +46,45 @@ def _lines(what: str, struct: str, limit: int, default: str) -> Block:
 
 
 TRACKERS = [
-    later("track_interface", NOTHING, "none", "fault or other priority while an interface is down", _NO_TRACKING,
+    works("track_interface", NOTHING, "none", "fault or other priority while an interface is down",
           block=_lines("an interface name", "TrackedInterface", 253, "0")),
     *(
-        later(name, NOTHING, "none", f"{what} that decide priority or fault", _NO_TRACKING,
-              block=_lines("a name", "Tracked", limit, f"of the {of_what}"))
+        works(name, NOTHING, "none", f"{what} that decide priority or fault",
+              block=_lines("a name", "Tracked", limit, f"of the {of_what}"), fields=(f"Tracking.{what}",))
         for name, what, limit, of_what in (
             ("track_script", "scripts", 253, "vrrp_script"),
             ("track_file", "files", 254, "track_file"),
             ("track_process", "processes", 254, "vrrp_track_process"),
-            ("track_bfd", "BFD sessions", 253, "bfd_instance"),
         )
     ),
+    later("track_bfd", NOTHING, "none", "BFD sessions that decide priority or fault",
+          "it is down for ever, as no session is set up",
+          block=_lines("a name", "Tracked", 253, "of the bfd_instance")),
 ]  # fmt: skip
 """In vrrp_instance and vrrp_sync_group."""
 
 _COMMAND = values.rest("a command", quoting=Quoting.COMMAND)
 """Not values.SCRIPT: only a script that is tracked is run."""
-_SCRIPT = block(of("VrrpScript", not_yet(_NEVER, [
+_SCRIPT = block(of("VrrpScript", [
     works("script", _COMMAND, "", "the command; exit code 0 is up; required", missing=_REPORTED,
           required=True),
     works("interval", values.seconds(0, 4294), "1", "seconds from one start to the next", missing=_REPORTED),
     works("timeout", values.seconds(0, 4294), "interval", "seconds it may run", missing=_REPORTED),
-    works("weight", _WEIGHT, "0", "change of priority; 0 is a fault while it is down", missing=_REPORTED),
+    works("weight", _WEIGHT, "0", "change of priority; 0 is a fault while it is down", missing=_REPORTED,
+          fields=("Tracked.weight", "Tracked.reverse")),
     works("rise", values.number(1), "1", "successes in a row until it counts as up", missing=_REPORTED),
     works("fall", values.number(1), "1", "failures in a row until it counts as down", missing=_REPORTED),
-    works("user", values.rest("USER [GROUP]"), "script_user", "who runs it", missing=_REPORTED),
+    works("user", values.rest("USER [GROUP]"), "script_user", "who runs it", missing=_REPORTED,
+          fields=("Script.uid", "Script.gid")),
     works_flag("init_fail", "it counts as down until its first success"),
-])))  # fmt: skip
-_PROCESS = block(of("TrackProcess", not_yet(_NEVER, [
+]))  # fmt: skip
+_PROCESS = block(of("TrackProcess", [
     works("process", values.rest("NAME [PARAMETERS]"), "", "the process, by name or path; required",
-          missing=_REPORTED, required=True),
+          fields=("TrackProcess.process", "TrackProcess.parameters"), missing=_REPORTED, required=True),
     works("param_match", values.choice("initial", "partial", optional=True), "none; bare exact",
           "which parameters the process must have"),
-    works("weight", _FILE_WEIGHT, "0", "change of priority; 0 is a fault while it is down", missing=_REPORTED),
+    works("weight", _FILE_WEIGHT, "0", "change of priority; 0 is a fault while it is down", missing=_REPORTED,
+          fields=("Tracked.weight", "Tracked.reverse")),
     works("quorum", values.number(1, 65535), "1", "processes that must run", missing=_REPORTED),
     works("quorum_max", values.number(0, 65535), "65535", "processes that may run", missing=_REPORTED),
     works("delay", _DELAY, "0", "fork_delay and terminate_delay", missing=_REPORTED,
@@ -89,17 +92,18 @@ _PROCESS = block(of("TrackProcess", not_yet(_NEVER, [
     works("fork_delay", _DELAY, "0", "seconds until a new process counts", missing=_REPORTED),
     works("terminate_delay", _DELAY, "0", "seconds until an ended process counts", missing=_REPORTED),
     works_flag("full_command", "compare the whole command line, not the name alone"),
-])))  # fmt: skip
+]))  # fmt: skip
 _INIT_FILE = values.Value(
     (values.literal("overwrite") | values.word(values.convert_integer_text, "a number"))[...],
     "[VALUE] [overwrite]", make=tuple, optional=True,
 )  # fmt: skip
-_FILE = block(of("TrackFile", not_yet(_NEVER, [
+_FILE = block(of("TrackFile", [
     works("file", _NAME, "", "the file, whose first number is its value; required", missing=_REPORTED, required=True),
-    works("weight", _FILE_WEIGHT, "1", "factor of its value; 0: any value but 0 is a fault", missing=_REPORTED),
+    works("weight", _FILE_WEIGHT, "1", "factor of its value; 0: any value but 0 is a fault", missing=_REPORTED,
+          fields=("Tracked.weight", "Tracked.reverse")),
     works("init_file", _INIT_FILE, "none",
-          "make the file at the start with this value"),
-])))  # fmt: skip
+          "make the file at the start with this value", fields=("TrackFile.init_value", "TrackFile.overwrite")),
+]))  # fmt: skip
 _MILLISECONDS = values.milliseconds(1, 4294967)
 _BFD = block(of("BfdInstance", not_yet("no session is set up", [
     works("neighbor_ip", addresses.address(), "", "the peer; required", required=True),
@@ -121,7 +125,7 @@ _BFD = block(of("BfdInstance", not_yet("no session is set up", [
 
 
 def _root(name: str, inner: Block, meaning: str, field: str, **more: object) -> Keyword:
-    return later(name, _NAME, "", meaning, _NEVER, block=inner, fields=(f"Config.{field}",), **more)
+    return works(name, _NAME, "", meaning, block=inner, fields=(f"Config.{field}",), **more)
 
 
 DEFINITIONS = [

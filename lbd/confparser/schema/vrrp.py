@@ -7,6 +7,7 @@ from lbd.confparser import addresses, routes, values, virtual_lines
 from lbd.confparser.schema.lines import ADDRESS_WORDS, ROUTE_WORDS, RULE_WORDS
 from lbd.confparser.schema.row import (
     NOTHING,
+    PARSER,
     Block,
     Keyword,
     Missing,
@@ -82,7 +83,7 @@ PEERS = block(entry=virtual_lines.peer_line(_PEER), words=_PEER)
 
 
 def _notify(name: str, meaning: str, **more: object) -> Keyword:
-    return later(name, values.SCRIPT, "none", meaning, _NO_SCRIPT, **more)
+    return works(name, values.SCRIPT, "none", meaning, fields=(f"Notify.{name}",), **more)
 
 
 _NOTIFY = [
@@ -204,11 +205,11 @@ _LATER = [
 _TELL = [
     *_NOTIFY,
     _notify("notify_master_rx_lower_pri", "run when a master hears lower priority"),
-    later("notify_deleted", values.rest("a command", optional=True), "off; bare tells DELETED instead of FAULT",
-          "run when a reload removes the instance", _NO_SCRIPT),
-    later_bool("smtp_alert", "smtp_alert_vrrp", "mail on changes", _NO_MAIL),
-    later_bool("notify_priority_changes", "vrrp_notify_priority_changes", "tell FIFOs of priority changes",
-               "nothing is told of them"),
+    works("notify_deleted", values.rest("a command", optional=True), "off; bare tells DELETED instead of FAULT",
+          "run when a reload removes the instance", fields=("Notify.notify_deleted", "Notify.deleted")),
+    works_bool("smtp_alert", "smtp_alert_vrrp", "mail on changes", fields=("Notify.smtp_alert",)),
+    works_bool("notify_priority_changes", "vrrp_notify_priority_changes", "tell FIFOs of priority changes",
+               fields=("Notify.notify_priority_changes",)),
 ]  # fmt: skip
 
 VRRP_INSTANCE = block(of("VrrpInstance", [*_IDENTITY, *_PREEMPTION, *_GARP, *_BEHAVIOUR, *_LATER, *_TELL]))
@@ -219,11 +220,11 @@ VRRP_SYNC_GROUP = block(of("VrrpSyncGroup", [
     works_block("group", NOTHING, _GROUP, "the members; required", fields=("VrrpSyncGroup.members",)),
     *TRACKERS,
     *_NOTIFY,
-    later_bool("smtp_alert", "smtp_alert_vrrp", "mail on changes", _NO_MAIL),
-    later_flag("global_tracking", "sync_group_tracking_weight", _NO_TRACKING,
+    works_bool("smtp_alert", "smtp_alert_vrrp", "mail on changes", fields=("Notify.smtp_alert",)),
+    works_flag("global_tracking", "sync_group_tracking_weight",
                deprecated="track_interface, track_script or track_file in the group",
-               fields=("VrrpSyncGroup.sync_group_tracking_weight",)),
-    later_flag("sync_group_tracking_weight", "trackers of members may have weights", _NO_TRACKING),
-    later_bool("notify_priority_changes", "vrrp_notify_priority_changes", "tell FIFOs of priority changes",
-               "nothing is told of them"),
+               fields=(PARSER,)),
+    works_flag("sync_group_tracking_weight", "trackers of members may have weights", fields=(PARSER,)),
+    works_bool("notify_priority_changes", "vrrp_notify_priority_changes", "tell FIFOs of priority changes",
+               fields=("Notify.notify_priority_changes",)),
 ]))  # fmt: skip
