@@ -56,6 +56,15 @@ def test_from_the_first_result_to_the_last():
     assert recorder.told() == [("recover", "VI", "script s")]
 
 
+def test_what_is_waited_for_is_said_first():
+    recorder = Recorder()
+    opinions = Opinions(recorder, lambda name: True)  # type: ignore[arg-type]
+    whole = config(Tracked(name="s"), interfaces=(TrackedInterface(interface="eth1"),))
+    opinions.configure(whole, Seen())
+    opinions.of_new(["VI"])
+    assert [verb for verb, *_ in recorder.told()] == ["wait_for", "recover"]
+
+
 def test_links():
     up = {"eth1": True}
     recorder = Recorder()

@@ -46,7 +46,8 @@ class Opinions:
         now = opinions(tracked, msgspec.structs.replace(self._seen, interfaces=interfaces))
         for source in said.keys() - now.keys():
             self._say(name, source, said.pop(source), Opinion())
-        for source, fresh in now.items():
+        # what is waited for first: whoever has heard that all is well begins
+        for source, fresh in sorted(now.items(), key=lambda pair: not pair[1].awaited):
             before = said.get(source)
             # in FAULT the priority stays what it was, and is told so (2.2.7)
             weight = before.weight if fresh.fault and before is not None else fresh.weight
