@@ -163,6 +163,9 @@ class RoleKeeper(Keeper):
     async def ask_to_stop(self, release: bool) -> None:
         await self._say(messages.Stop(release=release), START_TIME)
 
+    async def status(self) -> messages.Answer | None:
+        return await self._say(messages.GetStatus(), ADOPT_TIME)
+
     async def _say(self, message: messages.Command, seconds: float) -> messages.Answer | None:
         """The answer, or None if none came: the process is gone, or took too long."""
         if self._channel is None:

@@ -15,18 +15,22 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
 
 import msgspec
 import sdnotify
 
 from lbd.daemon import codes, own_scripts, parse, paths
+from lbd.daemon.dumps import Dumps
 from lbd.daemon.keep_dp import DpKeeper, Holder, require_fastpath
 from lbd.daemon.keep_role import RoleKeeper
 from lbd.daemon.keeper import Keeper
 from lbd.daemon.options import Options
 from lbd.daemon.process import hear_no_more, python, reap_orphans
 from lbd.model import Config, Telling
+from lbd.model.status import VrrpRoleStatus
 
 log = logging.getLogger("lbd.supervisor")
 
@@ -83,6 +87,9 @@ class Supervisor:
         self._turn = asyncio.Lock()
         self._queued: asyncio.Task[None] | None = None
         self._telling = Telling()
+        self._dumps = Dumps(self._vrrp_status)
+        self._dumping: set[asyncio.Task[None]] = set()
+        self._dump_turn = asyncio.Lock()
         self._notifier = sdnotify.SystemdNotifier()
 
     async def run(self) -> int:
@@ -115,12 +122,31 @@ class Supervisor:
         else:
             loop.add_signal_handler(signal.SIGINT, self._finish, codes.OK)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
-        for later in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGRTMIN + 2, signal.SIGRTMAX - 1):
-            loop.add_signal_handler(
-                later, log.warning, "signal %d: lbd writes no dump files yet; try: lbctl status", later
-            )
+        dumps: dict[int, Callable[[], Coroutine[Any, Any, None]]] = {
+            signal.SIGUSR1: self._dumps.data,
+            signal.SIGUSR2: self._dumps.stats,
+            signal.SIGRTMIN + 2: self._dumps.json,
+            signal.SIGRTMAX - 1: partial(self._dumps.stats, True),
+        }
+        for number, dump in dumps.items():
+            loop.add_signal_handler(number, self._dump, dump)
         if os.getpid() == 1:
             loop.add_signal_handler(signal.SIGCHLD, reap_orphans)  # whatever a script leaves behind
+
+    def _dump(self, dump: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """One at a time; the same signal again while one is written is one more."""
+        task = asyncio.create_task(self._in_turn(dump))
+        self._dumping.add(task)
+        task.add_done_callback(self._dumping.discard)
+
+    async def _in_turn(self, dump: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async with self._dump_turn:
+            await dump()
+
+    async def _vrrp_status(self) -> VrrpRoleStatus | None:
+        keeper = self.keepers.get("vrrp")
+        answer = await keeper.status() if isinstance(keeper, RoleKeeper) else None
+        return answer if isinstance(answer, VrrpRoleStatus) else None
 
     def _finish(self, code: int) -> None:
         if not self._end.is_set():
@@ -154,6 +180,7 @@ class Supervisor:
             return None
         self._faults = parsed.faults
         self._telling = parsed.config.global_defs.telling
+        self._dumps.config = parsed.config
         if parsed.config.global_defs.router_id:
             log.info("This machine is %s (router_id)", parsed.config.global_defs.router_id)
         if self.options.dump:

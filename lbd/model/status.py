@@ -22,6 +22,9 @@ class VrrpStatus(msgspec.Struct, frozen=True, kw_only=True):
     adverts_received: int = 0
     became_master: int = 0
     released_master: int = 0
+    zero_received: int = 0
+    """Adverts of priority 0."""
+    zero_sent: int = 0
     errors: dict[str, int] = {}
     reason: str = ""
     """Why it is in FAULT, in words; else empty."""

@@ -28,6 +28,7 @@ class Routers:
     def __init__(self) -> None:
         self.instances: dict[str, Instance] = {}
         self.adverts_received: Counter[str] = Counter()
+        self.zero_received: Counter[str] = Counter()
         self.refusals: dict[str, Counter[Refusal]] = {}
         self.begins = 0.0
         """When time begins to count (vrrp_startup_delay); adverts before it are dropped."""
@@ -134,6 +135,7 @@ class Routers:
             self.refusals[name][error.reason] += 1
             raise
         self.adverts_received[name] += 1
+        self.zero_received[name] += advert.priority == 0
         again = self._heard_from.get(name) == datagram.source and instance.state is VrrpState.BACKUP
         self._heard_from[name] = datagram.source
         compare = not (again and instance.conf.skip_check_adv_addr)

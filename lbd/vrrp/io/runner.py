@@ -53,6 +53,7 @@ class Runner:
         self._timer: asyncio.TimerHandle | None = None
         self._armed: float | None = None
         self._sent: Counter[str] = Counter()
+        self._zero_sent: Counter[str] = Counter()
         self._said: dict[tuple[str, str], float] = {}
 
     # --- from outside
@@ -245,7 +246,9 @@ class Runner:
 
     def _send(self, instance: Instance, priority: int) -> None:
         name = instance.conf.name
-        self._sent[name] += self._wires.send(instance.conf, priority, instance.security)
+        sent = self._wires.send(instance.conf, priority, instance.security)
+        self._sent[name] += sent
+        self._zero_sent[name] += sent if priority == 0 else 0
         sequence = instance.security.ah.sequence
         if sequence and sequence % (AH_RESERVE // 2) == 0:
             self._feed({name} & self._routers.instances.keys())
@@ -295,6 +298,8 @@ class Runner:
             adverts_received=self._routers.adverts_received[conf.name],
             became_master=instance.became_master,
             released_master=instance.released_master,
+            zero_received=self._routers.zero_received[conf.name],
+            zero_sent=self._zero_sent[conf.name],
             errors={r.value: n for r, n in self._routers.refusals[conf.name].items()},
             reason=instance.standing.reason,
         )

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""keepalived's dump files, written by the parent process on its signals: the vrrp process is asked, and writes nothing.
+
+A file is written aside, under a name that nobody else can have, and takes its place at once: whatever stood there, a
+link included, is replaced and never written to (keepalived(8), SIGNALS).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from lbd.daemon import dump_json, dump_text
+from lbd.model import Config
+from lbd.model.status import VrrpRoleStatus, VrrpStatus
+
+log = logging.getLogger("lbd.supervisor")
+
+MODE = 0o600
+COUNTERS = (
+    "adverts_received",
+    "adverts_sent",
+    "became_master",
+    "released_master",
+    "zero_received",
+    "zero_sent",
+)
+
+
+def directory() -> str:
+    return os.environ.get("TMPDIR") or "/tmp"
+
+
+def write(name: str, text: str) -> None:
+    """Raises OSError."""
+    path = os.path.join(directory(), name)
+    aside = f"{path}.{secrets.token_hex(8)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(aside, flags, MODE)
+    try:
+        with open(fd, "w", encoding="utf-8", errors="replace") as file:
+            os.fchmod(fd, MODE)
+            file.write(text)
+        os.replace(aside, path)
+    except OSError:
+        os.unlink(aside)
+        raise
+
+
+class Dumps:
+    """``ask()`` is the status of the vrrp process, or None."""
+
+    def __init__(self, ask: Callable[[], Awaitable[VrrpRoleStatus | None]]) -> None:
+        self._ask = ask
+        self._cleared: dict[str, VrrpStatus] = {}
+        """What the counters were when they were cleared: that is taken off from then on."""
+        self.config = Config()
+
+    async def data(self) -> None:
+        log.info("Printing data on signal")
+        pairs = await self._pairs()
+        router_id = self.config.global_defs.router_id
+        self._write("keepalived.data", dump_text.data(router_id, pairs))
+        self._write("keepalived_parent.data", dump_text.data(router_id, ()))
+
+    async def stats(self, clear: bool = False) -> None:
+        log.info("Printing VRRP stats on signal")
+        statuses = [status for _, status in await self._pairs()]
+        self._write("keepalived.stats", dump_text.stats(statuses))
+        if clear:
+            self._cleared = {one.name: one for one in await self._now()}
+
+    async def json(self) -> None:
+        log.info("Printing VRRP as json on signal")
+        self._write("keepalived.json", dump_json.rendered(await self._pairs(), self.config.vrrp_scripts))
+
+    async def _now(self) -> tuple[VrrpStatus, ...]:
+        status = await self._ask()
+        return status.instances if status is not None else ()
+
+    async def _pairs(self) -> list[dump_text.Pair]:
+        confs = {one.name: one for one in self.config.vrrp_instances}
+        return [(confs[one.name], self._since(one)) for one in await self._now() if one.name in confs]
+
+    def _since(self, one: VrrpStatus) -> VrrpStatus:
+        was = self._cleared.get(one.name)
+        if was is None or was.adverts_sent > one.adverts_sent:  # another process counts from 0
+            return one
+        less = {name: max(0, getattr(one, name) - getattr(was, name)) for name in COUNTERS}
+        errors = {reason: count - was.errors.get(reason, 0) for reason, count in one.errors.items()}
+        return msgspec.structs.replace(one, errors=errors, **less)
+
+    def _write(self, name: str, text: str) -> None:
+        try:
+            write(name, text)
+        except OSError as error:
+            log.error("%s/%s: %s", directory(), name, error.strerror)
