@@ -134,7 +134,8 @@ class Arena:
         sock.setblocking(False)
         self._sock, self.witness = sock, Witness(sock)
         self.witness.start()
-        self.start("survivor")
+        for role in self.hosts:
+            self.start(role)
         busy = [sys.executable, "-c", "while True: pass"]
         self.hogs = [subprocess.Popen(busy) for _ in range(os.cpu_count() or 2)]
         return self
@@ -165,17 +166,19 @@ class Arena:
         return f" {VIP}/" in self.hosts[role].run("ip", "-4", "addr")
 
     def settle(self) -> None:
-        """The master leads, with a standby where it has one, and the survivor backs it up."""
-        mark = self.directory / "master" / f"{self.daemon}.log"
+        """The master leads, the survivor backs it up, and both have a standby where they are of that kind."""
         until = time.monotonic() + PATIENCE
-        while not (
-            self.holds("master")
-            and not self.holds("survivor")
-            and (self.daemon != "lbd" or "Standby of VRRP child process" in mark.read_text())
-        ):
+        while not (self.holds("master") and not self.holds("survivor") and all(map(self._ready, self.hosts))):
             if time.monotonic() > until:
-                raise TimeoutError(f"{self.daemon} does not settle: {mark.read_text()[-500:]}")
+                said = {role: program.text()[-500:] for role, program in self.programs.items()}
+                raise TimeoutError(f"{self.daemon} does not settle: {said}")
             time.sleep(0.05)
+
+    def _ready(self, role: str) -> bool:
+        said = self.programs[role].text()
+        return "Entering BACKUP STATE" in said and (
+            self.daemon != "lbd" or "Standby of VRRP child process" in said
+        )
 
     def trial(self, mode: str) -> tuple[float, bool]:
         """Seconds until the survivor's first advert, and whether the witness was late meanwhile."""
@@ -184,8 +187,9 @@ class Arena:
         time.sleep(self.interval * 1.5)
         self.witness.heard.clear()
         self.witness.worst = 0.0
+        pids = self.hosts["master"].pids()
         began = time.monotonic()
-        self._strike(mode)
+        self._strike(mode, pids)
         wait = PATIENCE if mode != "hold" else 4 * self.interval + 1
         while not (taken := [at for at, priority in self.witness.heard if priority == LOW]):
             if time.monotonic() > began + wait:
@@ -195,9 +199,11 @@ class Arena:
         self._again(mode)
         return (taken[0] - began if taken else math.inf), late
 
-    def _strike(self, mode: str) -> None:
+    def _strike(self, mode: str, pids: list[int]) -> None:
         if mode == "kill":
-            self.hosts["master"].kill()
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         elif mode == "stop":
             self.programs["master"].send(signal.SIGTERM)
         else:
@@ -205,6 +211,8 @@ class Arena:
 
     def _again(self, mode: str) -> None:
         if mode in ("kill", "stop"):
+            if mode == "kill":
+                self.hosts["master"].kill()
             self.programs["master"].process.wait(PATIENCE)
             if self.holds("master"):
                 self.hosts["master"].ip(f"addr del {VIP}/32 dev m0")
