@@ -87,6 +87,12 @@ SECTIONS = (
         (Table(r"wires/plain/(?P<row>.+)/beside-(?P<column>.+)", "", beside, ours),),
     ),
     Section(
+        "Beside other traffic",
+        "Requests per second through a shared port while UDP to nobody's service comes by it, as fast as dpdk-testpmd"
+        " sends it on the processors that all share.",
+        (Listing(r"unrelated/(.+)", "without it"),),
+    ),
+    Section(
         "Idleness",
         "All of lbd's processes while nothing comes; and a frame that comes after 30 ms of silence: from its arrival at"
         " one port to its leaving by the other, and a client's round trip beside nftables DNAT.",
