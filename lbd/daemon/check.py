@@ -25,7 +25,7 @@ from lbd.daemon.check_watching import Watching
 from lbd.fastpath import api
 from lbd.healthcheck import file
 from lbd.healthcheck.kinds import Probes
-from lbd.healthcheck.policy import Down, Event, Log, Up, Weighed
+from lbd.healthcheck.policy import Down, Event, Log, StillDown, Up, Weighed
 from lbd.healthcheck.schedule import Schedule
 from lbd.healthcheck.servers import Change, ServerKey, Servers
 from lbd.model import Config, FileCheck, RealServer, VirtualServer
@@ -163,6 +163,8 @@ class CheckRole:
                     self._on_changes(self._servers.passed(check))
                 case Down(check, reason):
                     self._on_changes(self._servers.failed(check, reason))
+                case StillDown(check, reason):
+                    self._servers.still_failing(check, reason)
                 case Weighed(check, weight):
                     self._on_changes(self._servers.weighed(check, weight))
 

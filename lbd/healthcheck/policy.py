@@ -49,6 +49,13 @@ class Down(msgspec.Struct, frozen=True):
     reason: str
 
 
+class StillDown(msgspec.Struct, frozen=True):
+    """It was down before; why it fails is another thing now."""
+
+    check: ScheduledCheck
+    reason: str
+
+
 class Weighed(msgspec.Struct, frozen=True):
     """The weight that its servers shall have; None: the configured one."""
 
@@ -56,7 +63,7 @@ class Weighed(msgspec.Struct, frozen=True):
     weight: int | None
 
 
-Event = Log | Up | Down | Weighed
+Event = Log | Up | Down | StillDown | Weighed
 
 
 class Checker:
@@ -74,6 +81,7 @@ class Checker:
         self._run = 0
         """Turns in a row that went against ``up``."""
         self._weight: int | None = None
+        self._reason = ""
         self._due: float | None = first
         self._beat = first
         self._began = first
@@ -132,6 +140,9 @@ class Checker:
     def _failed(self, outcome: Outcome, now: float) -> tuple[Event, ...]:
         check = self.check
         said: tuple[Event, ...] = ()
+        if self.up is False and outcome.reason != self._reason:
+            said = (StillDown(check, outcome.reason),)
+        self._reason = outcome.reason
         if self.up is not False and check.log_all_failures:
             said = (Log(f"{wording.try_failed(check, outcome)} ({outcome.reason})"),)
         if self._tries < check.retry and (self.up is not False or self._retries_while_down):

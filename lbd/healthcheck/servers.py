@@ -212,6 +212,11 @@ class Servers:
         changes = self._changes(check, failing=True, first=first)
         return changes + self._reweigh(check)
 
+    def still_failing(self, check: TrackedCheck, reason: str) -> None:
+        """For another reason than it was told with."""
+        if check in self._reasons:
+            self._reasons[check] = reason
+
     def weighed(self, check: TrackedCheck, weight: int | None) -> tuple[Change, ...]:
         """The check says what its servers weigh; None: what is configured."""
         if weight is None:

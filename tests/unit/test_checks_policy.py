@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from lbd.healthcheck.policy import Checker, Down, Log, Up, Weighed
+from lbd.healthcheck.policy import Checker, Down, Log, StillDown, Up, Weighed
 from lbd.healthcheck.probe import OK, Failure, Outcome
 from lbd.model import DnsCheck, HttpGet, HttpUrl, MiscCheck, PingCheck, Script, SmtpCheck, TcpCheck, UdpCheck
 
@@ -152,6 +152,18 @@ def test_weights_of_a_script():
 )
 def test_rise_and_fall(rise, fall, results, said):
     assert play(Checker(tcp(rise=rise, fall=fall), 0.0), results)[0] == said
+
+
+def test_a_server_that_fails_in_another_way_is_told_of():
+    """Else its status would go on to give the reason that it went down with."""
+    checker = Checker(tcp(retry=0), 0.0)
+    other = Outcome(Failure.TIMED_OUT, "TCP_CHECK 10.0.0.2:80: connect timed out after 5.0 s")
+    said = []
+    for outcome in (BAD, BAD, other, other, BAD):
+        checker.tick(checker.next_deadline())
+        events = checker.result(outcome, 0.0)
+        said.append([event.reason for event in events if isinstance(event, StillDown)])
+    assert said == [[], [], [other.reason], [], [BAD.reason]]
 
 
 def test_a_suspended_turn_keeps_the_beat():
