@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-IN_NAMESPACES = {"failover"}
-"""Needs root, namespaces and time: tests/smoke/test_failover.py runs a part of it."""
+IN_NAMESPACES = {"failover", "instances"}
+"""Need root, namespaces and time: tests/smoke/test_failover.py runs a part of each."""
 PROGRAMS = sorted(p for p in (ROOT / "benchmarks" / "soak").glob("*.py") if p.stem not in IN_NAMESPACES)
 
 

@@ -136,3 +136,19 @@ async def test_a_reload_reaches_the_standby(link: Link) -> None:
     kill(link)
     await becomes(lambda: adverts(link).get(90, 0) >= 5, "the standby knows it", 3)
     assert set(adverts(link)) == {90}
+
+
+async def test_three_capabilities_are_enough(link: Link) -> None:
+    """As in a container with NET_ADMIN, NET_RAW and NET_BROADCAST alone: it leads, and cleans up."""
+    few = "--bounding-set=-all,+net_admin,+net_raw,+net_broadcast"
+    program = link.start("lbd", text("hold"), "setpriv", few, "--inh-caps=-all")
+    for name in "AB":
+        await program.says(rf"\({name}\) Entering MASTER STATE", 15)
+    await becomes(lambda: ALIKE in link.addresses() and adverts(link).get(150, 0) >= 3, "it leads", 5)
+    pid = int((link.directory / "vrrp.pid").read_text())
+    status = Path(f"/proc/{pid}/status").read_text()
+    held = int(next(line for line in status.splitlines() if line.startswith("CapEff")).split()[1], 16)
+    assert held == 1 << 11 | 1 << 12 | 1 << 13
+    assert await program.end(15) == 0
+    assert adverts(link)[0] == 1
+    assert ALIKE not in link.addresses()

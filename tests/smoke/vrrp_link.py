@@ -89,9 +89,9 @@ class Link:
 
     # --- the router
 
-    def start(self, daemon: str, text: str) -> Program:
-        """lbd or keepalived with this configuration."""
-        self.programs.append(start(self.router, daemon, text, self.directory))
+    def start(self, daemon: str, text: str, *before: str) -> Program:
+        """lbd or keepalived with this configuration; before: a command that runs it, setpriv(1) say."""
+        self.programs.append(start(self.router, daemon, text, self.directory, *before))
         return self.programs[-1]
 
     def addresses(self) -> set[str]:
@@ -138,7 +138,7 @@ class Link:
             self.announced[socket.inet_ntoa(data[14:18])] = data[8:14].hex()
 
 
-def start(host: Namespace, daemon: str, text: str, directory: Path) -> Program:
+def start(host: Namespace, daemon: str, text: str, directory: Path, *before: str) -> Program:
     """lbd or keepalived as a VRRP daemon; all its files are in the directory."""
     config = directory / f"{daemon}.conf"
     config.write_text(text)
@@ -150,7 +150,7 @@ def start(host: Namespace, daemon: str, text: str, directory: Path) -> Program:
             "--run-dir", str(directory / "run"), *pids,
         ],
     }[daemon]  # fmt: skip
-    return Program(host, daemon, directory / f"{daemon}.log", *command)
+    return Program(host, daemon, directory / f"{daemon}.log", *before, *command)
 
 
 def _mac(host: Namespace, interface: str) -> bytes:
