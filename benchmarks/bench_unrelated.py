@@ -12,8 +12,7 @@ import time
 from collections import defaultdict
 
 from benchmarks.end_to_end import requests
-from benchmarks.hugepages import eal_memory
-from benchmarks.owned import Peer
+from benchmarks.owned import PROMPT, Peer, testpmd_command
 from benchmarks.rounds import show
 from benchmarks.wires import Way, Wires
 
@@ -28,31 +27,11 @@ class Flood(Peer):
 
     def __init__(self, wires: Wires, way: Way) -> None:
         mac = way.host.run("cat", "/sys/class/net/front/address").strip()
-        command = wires.client.command(
-            *(
-                "stdbuf",
-                "-oL",
-                "dpdk-testpmd",
-                *eal_memory(256),
-                "--no-pci",
-                "--no-telemetry",
-                "--log-level=error",
-            ),
-            *(
-                "--lcores=0@(0-1),1@(0-1)",
-                f"--vdev=net_af_packet0,iface={way.name}",
-                "--",
-                "-i",
-                "--nb-cores=1",
-            ),
-            *(
-                "--forward-mode=txonly",
-                f"--eth-peer=0,{mac}",
-                f"--tx-ip={ADDRESSES}",
-                "--total-num-mbufs=16384",
-            ),
+        traffic = ("--forward-mode=txonly", f"--eth-peer=0,{mac}", f"--tx-ip={ADDRESSES}")
+        command = testpmd_command(
+            256, [f"net_af_packet0,iface={way.name}"], "--total-num-mbufs=16384", *traffic
         )
-        super().__init__(command, prompt="testpmd> ", last="quit")
+        super().__init__(wires.client.command(*command), prompt=PROMPT, last="quit")
 
     def sent(self) -> int:
         found = re.search(r"TX-packets: (\d+)", self.ask("show port stats 0"))

@@ -30,6 +30,7 @@ MBUF, MBUF_SMALL_PAGES = 2600, 4400
 """Bytes of memory for one, about; without huge pages DPDK puts one into a page."""
 IN, OUT = "net_pcap0", "net_null0"
 SPARE_MBUFS = 8191
+PROMPT = "testpmd> "
 
 
 def vdevs(capture: Path) -> tuple[str, str]:
@@ -118,21 +119,35 @@ class Peer:
             raise RuntimeError(f"{self._process.args!r} ended with {self._process.returncode}: {rest}")
 
 
+def testpmd_command(memory: int, vdevs: list[str], *options: str, pinned: bool = False) -> list[str]:
+    """The command that asks for its commands, with one worker: on any processor that we may use, or on the last one."""
+    cpus = sorted(os.sched_getaffinity(0))
+    all_ = ",".join(map(str, cpus))
+    worker = f"{cpus[-1]}" if pinned else f"({all_})"
+    eal = [
+        *eal_memory(memory),
+        "--no-pci",
+        "--no-telemetry",
+        "--log-level=error",
+        f"--lcores=0@({all_}),1@{worker}",
+    ]
+    devices = [f"--vdev={vdev}" for vdev in vdevs]
+    return ["stdbuf", "-oL", "dpdk-testpmd", *eal, *devices, "--", "-i", "--nb-cores=1", *options]
+
+
 class DpdkTestpmd(Peer):
     """dpdk-testpmd between the two devices; ``mode`` may change from one measurement to the next."""
 
     def __init__(self, capture: Path, flows: int) -> None:
-        options = vdevs(capture)
-        cpus = sorted(os.sched_getaffinity(0))
-        super().__init__(
-            ["stdbuf", "-oL", "dpdk-testpmd", *eal_memory(megabytes(flows)), "--no-pci", "--no-telemetry",
-             "--log-level=error", f"--lcores=0@({','.join(map(str, cpus))}),1@{cpus[-1]}",
-             f"--vdev={IN},{options[0]}", f"--vdev={OUT},{options[1]}", "--",
-             "-i", "--nb-cores=1", f"--burst={BURST}", f"--rxd={RING}", f"--txd={RING}", "--no-flush-rx",
-             f"--total-num-mbufs={flows + SPARE_MBUFS}"],
-            prompt="testpmd> ",
-            last="quit",
-        )  # fmt: skip
+        devices = [f"{name},{options}" for name, options in zip((IN, OUT), vdevs(capture), strict=True)]
+        sizes = (
+            f"--burst={BURST}",
+            f"--rxd={RING}",
+            f"--txd={RING}",
+            f"--total-num-mbufs={flows + SPARE_MBUFS}",
+        )
+        command = testpmd_command(megabytes(flows), devices, "--no-flush-rx", *sizes, pinned=True)
+        super().__init__(command, prompt=PROMPT, last="quit")
         self._cpu = Cpu(self.pid)
 
     def measure(self, mode: str) -> float:

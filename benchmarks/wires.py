@@ -22,8 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from benchmarks.hugepages import eal_memory
-from benchmarks.owned import Peer
+from benchmarks.owned import PROMPT, Peer, testpmd_command
 from tests.smoke.namespace import Namespace, run
 
 HTTP, PERF, ECHO = 80, 5201, 7
@@ -173,20 +172,9 @@ class Wire(Way):
         )
 
     def start(self) -> Peer:
-        vdevs = (f"--vdev=net_af_packet{n},iface={end}" for n, end in enumerate(("front", "back")))
-        command = self.host.command(
-            *(
-                "stdbuf",
-                "-oL",
-                "dpdk-testpmd",
-                *eal_memory(256),
-                "--no-pci",
-                "--no-telemetry",
-                "--log-level=error",
-            ),
-            *("--lcores=0@(0-1),1@(0-1)", *vdevs, "--", "-i", "--nb-cores=1", "--total-num-mbufs=16384"),
-        )
-        return Peer(command, prompt="testpmd> ", last="quit")
+        vdevs = [f"net_af_packet{n},iface={end}" for n, end in enumerate(("front", "back"))]
+        command = testpmd_command(256, vdevs, "--total-num-mbufs=16384")
+        return Peer(self.host.command(*command), prompt=PROMPT, last="quit")
 
 
 class Wires:
