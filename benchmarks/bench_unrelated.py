@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 
 from benchmarks.end_to_end import requests
-from benchmarks.owned import PROMPT, Peer, testpmd_command
+from benchmarks.owned import PROMPT, Peer, pmd_command
 from benchmarks.rounds import show
 from benchmarks.wires import Way, Wires
 
@@ -28,9 +28,7 @@ class Flood(Peer):
     def __init__(self, wires: Wires, way: Way) -> None:
         mac = way.host.run("cat", "/sys/class/net/front/address").strip()
         traffic = ("--forward-mode=txonly", f"--eth-peer=0,{mac}", f"--tx-ip={ADDRESSES}")
-        command = testpmd_command(
-            256, [f"net_af_packet0,iface={way.name}"], "--total-num-mbufs=16384", *traffic
-        )
+        command = pmd_command(256, [f"net_af_packet0,iface={way.name}"], "--total-num-mbufs=16384", *traffic)
         super().__init__(wires.client.command(*command), prompt=PROMPT, last="quit")
 
     def sent(self) -> int:

@@ -119,7 +119,7 @@ class Peer:
             raise RuntimeError(f"{self._process.args!r} ended with {self._process.returncode}: {rest}")
 
 
-def testpmd_command(memory: int, vdevs: list[str], *options: str, pinned: bool = False) -> list[str]:
+def pmd_command(memory: int, vdevs: list[str], *options: str, pinned: bool = False) -> list[str]:
     """The command that asks for its commands, with one worker: on any processor that we may use, or on the last one."""
     cpus = sorted(os.sched_getaffinity(0))
     all_ = ",".join(map(str, cpus))
@@ -146,7 +146,7 @@ class DpdkTestpmd(Peer):
             f"--txd={RING}",
             f"--total-num-mbufs={flows + SPARE_MBUFS}",
         )
-        command = testpmd_command(megabytes(flows), devices, "--no-flush-rx", *sizes, pinned=True)
+        command = pmd_command(megabytes(flows), devices, "--no-flush-rx", *sizes, pinned=True)
         super().__init__(command, prompt=PROMPT, last="quit")
         self._cpu = Cpu(self.pid)
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from benchmarks.owned import PROMPT, Peer, testpmd_command
+from benchmarks.owned import PROMPT, Peer, pmd_command
 from tests.smoke.namespace import Namespace, run
 
 HTTP, PERF, ECHO = 80, 5201, 7
@@ -173,7 +173,7 @@ class Wire(Way):
 
     def start(self) -> Peer:
         vdevs = [f"net_af_packet{n},iface={end}" for n, end in enumerate(("front", "back"))]
-        command = testpmd_command(256, vdevs, "--total-num-mbufs=16384")
+        command = pmd_command(256, vdevs, "--total-num-mbufs=16384")
         return Peer(self.host.command(*command), prompt=PROMPT, last="quit")
 
 
