@@ -119,9 +119,12 @@ class RoleKeeper(Keeper):
         return True
 
     async def stop(self, release: bool = True) -> None:
-        if self._standby is not None:
+        """An orderly stop says farewell to the standby, so the link hears of it first; without release nobody does."""
+        if self._standby is not None and not release:
             await self._standby.stop()
         await super().stop(release)
+        if self._standby is not None and release:
+            await self._standby.stop()
 
     def forget(self) -> None:
         super().forget()
