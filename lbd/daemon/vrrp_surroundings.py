@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from lbd.bfd.sessions import Sessions
 from lbd.daemon import launch
 from lbd.daemon.vrrp_kernel import KernelFace
 from lbd.daemon.vrrp_notify import Teller
@@ -19,6 +20,7 @@ class Surroundings:
         self._scripts = launch.scripts()
         self.teller = Teller(self._scripts)
         self._trackers = Trackers(self._scripts, lambda: self._opinions.see(self._trackers.seen()))
+        self._bfd = Sessions(self._trackers.bfd_is)
 
     def attach(self, runner: Runner) -> None:
         self._runner = runner
@@ -28,6 +30,7 @@ class Surroundings:
         """Before the runner goes over to it."""
         self.teller.configure(config)
         self._trackers.configure(config)
+        self._bfd.configure(one for one in config.bfd_instances if one.vrrp)
         self._opinions.configure(config, self._trackers.seen())
 
     def expect(self, config: Config) -> None:
@@ -51,6 +54,7 @@ class Surroundings:
 
     async def end_tracking(self) -> None:
         """Before the runner stops."""
+        self._bfd.close()
         await self._trackers.stop()
 
     async def end(self) -> None:

@@ -43,6 +43,10 @@ class Trackers:
             bfds=self.bfds,
         )
 
+    def bfd_is(self, name: str, up: bool) -> None:
+        self.bfds[name] = up
+        self._changed()
+
     def configure(self, config: Config) -> None:
         """Equal trackers go on with what they know; a script that was changed keeps its result, as in keepalived."""
         self._configure_scripts(config.vrrp_scripts)

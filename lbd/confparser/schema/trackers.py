@@ -11,8 +11,7 @@ from lbd.confparser.schema.row import (
     Keyword,
     Missing,
     block,
-    later,
-    not_yet,
+    later_flag,
     of,
     words,
     works,
@@ -49,17 +48,15 @@ TRACKERS = [
     works("track_interface", NOTHING, "none", "fault or other priority while an interface is down",
           block=_lines("an interface name", "TrackedInterface", 253, "0")),
     *(
-        works(name, NOTHING, "none", f"{what} that decide priority or fault",
+        works(name, NOTHING, "none", f"{what.replace('bfds', 'BFD sessions')} that decide priority or fault",
               block=_lines("a name", "Tracked", limit, f"of the {of_what}"), fields=(f"Tracking.{what}",))
         for name, what, limit, of_what in (
             ("track_script", "scripts", 253, "vrrp_script"),
             ("track_file", "files", 254, "track_file"),
             ("track_process", "processes", 254, "vrrp_track_process"),
+            ("track_bfd", "bfds", 253, "bfd_instance"),
         )
     ),
-    later("track_bfd", NOTHING, "none", "BFD sessions that decide priority or fault",
-          "it is down for ever, as no session is set up",
-          block=_lines("a name", "Tracked", 253, "of the bfd_instance")),
 ]  # fmt: skip
 """In vrrp_instance and vrrp_sync_group."""
 
@@ -105,7 +102,7 @@ _FILE = block(of("TrackFile", [
           "make the file at the start with this value", fields=("TrackFile.init_value", "TrackFile.overwrite")),
 ]))  # fmt: skip
 _MILLISECONDS = values.milliseconds(1, 4294967)
-_BFD = block(of("BfdInstance", not_yet("no session is set up", [
+_BFD = block(of("BfdInstance", [
     works("neighbor_ip", addresses.address(), "", "the peer; required", required=True),
     works("neighbour_ip", addresses.address(), "", "neighbor_ip", fields=("BfdInstance.neighbor_ip",)),
     works("source_ip", addresses.address(), "any", "own address"),
@@ -118,10 +115,11 @@ _BFD = block(of("BfdInstance", not_yet("no session is set up", [
     works("hoplimit", values.number(1, 255), "255; 64 for IPv6", "ttl", fields=("BfdInstance.ttl",)),
     works("max_hops", values.number(-1, 255), "0", "hops that a packet of the peer may have taken; -1 is any"),
     works_bool("multihop", "off", "the peer is not on the link: UDP port 4784 (RFC 5883)", since="2.2.8"),
-    works("weight", _WEIGHT, "0", "change of priority; 0 is a fault while it is down", missing=_REPORTED),
+    works("weight", _WEIGHT, "0", "change of priority; 0 is a fault while it is down", missing=_REPORTED,
+          fields=("Tracked.weight", "Tracked.reverse")),
     works_flag("vrrp", "for instances only, unless checker stands there too"),
-    works_flag("checker", "for checks only, unless vrrp stands there too"),
-])))  # fmt: skip
+    later_flag("checker", "for checks only, unless vrrp stands there too", "checks do not follow sessions"),
+]))  # fmt: skip
 
 
 def _root(name: str, inner: Block, meaning: str, field: str, **more: object) -> Keyword:
@@ -133,6 +131,6 @@ DEFINITIONS = [
     _root("vrrp_track_process", _PROCESS, "processes that must run", "track_processes"),
     _root("track_file", _FILE, "a file whose number decides", "track_files"),
     _root("vrrp_track_file", _FILE, "track_file", "track_files", deprecated="track_file"),
-    later("bfd_instance", _NAME, "", "a BFD session (RFC 5880)", "no session is set up", block=_BFD,
+    works("bfd_instance", _NAME, "", "a BFD session (RFC 5880)", block=_BFD,
           missing=_REPORTED, fields=("Config.bfd_instances",)),
 ]  # fmt: skip
