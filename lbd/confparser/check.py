@@ -214,13 +214,15 @@ class Checker:
             self._report.add("LB0108", f"{name}: '{extra}' is ignored", place, expected=value.expected)
 
     def _unknown(self, node: Node, block: Block) -> None:
+        if self._report.count("LB0107"):
+            return
         word = node.words[0]
         what = "block" if node.children is not None else "keyword"
         tail = ": the block is left out" if node.children is not None else ""
         names = [
             name for name, row in block.keywords.items() if (row.block is None) == (node.children is None)
         ]
-        suggestion = "" if self._report.full else closest(word, names) or closest(word, list(block.keywords))
+        suggestion = closest(word, names) or closest(word, list(block.keywords))
         self._report.add("LB0107", f"unknown {what} '{word}'{tail}", node.place(), suggestion=suggestion)
-        if suggestion:
+        if suggestion or node.children is not None:
             self._stand_in(node, suggestion)

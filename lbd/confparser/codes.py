@@ -141,7 +141,9 @@ CODES: dict[str, Code] = {
     "LB0505": Code(_E, 5, "a check that cannot succeed"),
     "LB0506": Code(_W, 0, "settings of a pattern that do not go together"),
     # scripts
-    "LB0601": Code(_S, 6, "scripts without enable_script_security", absent=("enable_script_security",)),
+    "LB0601": Code(
+        _S, 6, "scripts without enable_script_security", absent=("enable_script_security", "global_defs")
+    ),
     "LB0602": Code(_S, 6, "a secret that others can read"),
     "LB0603": Code(_E, 5, "no such user or group"),
     "LB0604": Code(_E, 5, "a name that cannot be resolved"),

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
 from lbd.confparser.codes import CODES, Severity
 
@@ -123,6 +124,12 @@ class Report:
         if len(self._found) == MAX_DIAGNOSTICS - 1:
             self.add("LB0011", f"more than {MAX_DIAGNOSTICS - 1} messages: the rest is not shown", place)
 
+    def count(self, code: str) -> bool:
+        """True if there is no room for another message: it was counted all the same."""
+        if self.full:
+            self._unshown = _worse(self._unshown, CODES[code].exit_code)
+        return self.full
+
     def settle(self, judge: Callable[[Sequence[Diagnostic]], list[Diagnostic]]) -> None:
         """Let ``judge`` take back what was said only because of something else."""
         self._found = judge(self._found)
@@ -177,8 +184,11 @@ def _diagnostic(
 
 def closest(word: str, candidates: Sequence[str]) -> str:
     """The likeliest intended word, or "" when none is near. Case alone never separates two words."""
-    if len(word) > 64:
-        return ""
+    return _closest(word, tuple(candidates)) if len(word) <= 64 else ""
+
+
+@lru_cache(4096)
+def _closest(word: str, candidates: tuple[str, ...]) -> str:
     lowered = {candidate.lower(): candidate for candidate in candidates}
     if exact := lowered.get(word.lower()):
         return exact

@@ -17,9 +17,9 @@ from lbd.confparser.source import SourceFile
 from lbd.confparser.written import Substitution, Written
 
 MAX_DEPTH = 32
-MAX_LENGTH = 1 << 20
-MAX_LINES = 300_000
-MAX_CHARACTERS = 16 << 20
+MAX_LENGTH = 1 << 18
+MAX_LINES = 100_000
+MAX_CHARACTERS = 8 << 20
 """Of all that is expanded in one reading."""
 
 
@@ -130,7 +130,8 @@ class Expansion:
         reach = len(lexer.without_comment(line.text))
         found = [one for one in self.definitions.undefined(line.text) if one.start < reach]
         for one in found:
-            self._say(source, number, line, one)
+            if not self._report.count("LB0119" if one.braces else "LB0112"):
+                self._say(source, number, line, one)
         braces = [one for one in found if one.braces]
         if not braces:
             return Left(line)

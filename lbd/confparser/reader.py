@@ -187,7 +187,7 @@ class Reader:
             if isinstance(piece, lexer.Words):
                 spans = piece.spans
                 if raw is not None:
-                    spans = tuple(line.origin(*span) for span in spans)
+                    spans = tuple([line.origin(*span) for span in spans])
                     part = line.cut(piece.spans[0][0], piece.spans[-1][1])
                     words = LogicalLine(source, number, piece.words, spans, raw=part)
                 else:

@@ -8,6 +8,7 @@ is written no further to the right than the block's own name, tells where the bl
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator, Sequence
 
 from lbd.confparser.diagnostics import Place, Report
@@ -222,33 +223,98 @@ class _Builder:
         return inner.may_hold(word) and (indented or not fits_outside)
 
 
-def _segments(lines: Sequence[LogicalLine]) -> Iterator[tuple[Sequence[LogicalLine], LogicalLine | None]]:
-    """Cut before every root block, and where all braces are closed before a block of another name."""
-    start = depth = 0
-    block: Block | None = None
-    for index, line in enumerate(lines):
-        if line.brace:
-            depth = max(0, depth + (1 if line.brace == "{" else -1))
-            continue
-        word = line.words[0]
+class _Cut(enum.IntEnum):
+    """How eagerly lines are cut into segments. Each is for what the one before leaves unbalanced."""
+
+    BRACES = 0
+    """Where all braces are closed, before a block of another name."""
+    NAMES = 1
+    """And before every name that only stands at the root."""
+    COLUMNS = 2
+    """And before every block that is written no further to the right than the first, if others are."""
+
+
+Segment = tuple[Sequence[LogicalLine], LogicalLine | None]
+"""Lines, and the line that begins the next one."""
+
+
+def _segments(lines: Sequence[LogicalLine], following: LogicalLine | None, cut: _Cut) -> Iterator[Segment]:
+    for part, after in _Segments(lines, following, cut):
+        if cut < _Cut.COLUMNS and _suspicious(part, cut):
+            yield from _segments(part, after, _Cut(cut + 1))
+        else:
+            yield part, after
+
+
+def _suspicious(lines: Sequence[LogicalLine], cut: _Cut) -> bool:
+    """Whether braces do not match, or match only because one is missing here and one too many there."""
+    if sum((line.brace == "{") - (line.brace == "}") for line in lines):
+        return True
+    left = lines[0].spans[0][0] if lines else 0
+    return cut is _Cut.BRACES and any(
+        line.words and line.words[0] in ROOT_BLOCKS and line.spans[0][0] <= left for line in lines[1:]
+    )
+
+
+class _Segments:
+    """One way of cutting."""
+
+    def __init__(self, lines: Sequence[LogicalLine], following: LogicalLine | None, cut: _Cut) -> None:
+        self._lines = lines
+        self._following = following
+        self._cut = cut
+        self._depth = 0
+        self._block: Block | None = None
+        """What the segment's first line opens."""
+        self._left = 0
+        """The column of that line."""
+        self._indented = False
+        """Whether a line inside of it stands further to the right."""
+
+    def __iter__(self) -> Iterator[Segment]:
+        start = 0
+        for index, line in enumerate(self._lines):
+            if line.brace:
+                self._depth = max(0, self._depth + (1 if line.brace == "{" else -1))
+                continue
+            opens = index + 1 < len(self._lines) and self._lines[index + 1].brace == "{"
+            if index > start and self._begins(line, opens):
+                yield self._lines[start:index], line
+                start = index
+                self._depth, self._indented = 0, False
+                self._block = None
+            self._enter(line, index == start)
+        yield self._lines[start:], self._following
+
+    def _enter(self, line: LogicalLine, first: bool) -> None:
+        if first:
+            self._left = line.spans[0][0]
+        elif self._depth and line.spans[0][0] > self._left:
+            self._indented = True
+        if self._depth == 0 and (known := ROOT.keywords.get(line.words[0])) is not None:
+            self._block = known.block
+
+    def _begins(self, line: LogicalLine, opens: bool) -> bool:
+        word, column = line.words[0], line.spans[0][0]
         known = ROOT.keywords.get(word)
-        opens = index + 1 < len(lines) and lines[index + 1].brace == "{"
-        root = opens and (
-            word in ROOT_BLOCKS or (line.spans[0][0] == 0 and known is not None and known.block is not None)
+        if self._depth == 0:
+            inside = self._block is not None and word in self._block.keywords
+            return (word in ROOT_BLOCKS) or (not inside and (opens or known is not None))
+        if self._cut is _Cut.BRACES:
+            return False
+        if word in ROOT_BLOCKS and (opens or column <= self._left):
+            return True
+        return (
+            self._cut is _Cut.COLUMNS
+            and column <= self._left
+            and self._indented
+            and (opens or known is not None)
         )
-        apart = depth == 0 and not (block is not None and word in block.keywords)
-        if index > start and (root or (apart and (opens or known is not None))):
-            yield lines[start:index], line
-            start, depth = index, 0
-            block = None
-        if depth == 0 and known is not None:
-            block = known.block
-    yield lines[start:], None
 
 
 def build(lines: Sequence[LogicalLine], report: Report, table: Block = ROOT) -> list[Node]:
     """Nodes of what was understood, in order."""
     builder = _Builder(report, table)
-    for segment, following in _segments(lines):
+    for segment, following in _segments(lines, None, _Cut.BRACES):
         builder.segment(segment, following)
     return builder.top

@@ -37,11 +37,11 @@ class Written:
         return self._at(start)[0], self._at(max(start, end - 1))[1]
 
     def _at(self, column: int) -> Span:
-        index = max(0, bisect_right(self.pieces, column, key=_start) - 1)
-        piece = self.pieces[index]
-        if piece.origin_end - piece.origin != piece.end - piece.start:
-            return piece.origin, piece.origin_end
-        shifted = min(piece.origin + max(0, column - piece.start), piece.origin_end)
+        index = bisect_right(self.pieces, column, key=_start) - 1 if len(self.pieces) > 1 else 0
+        start, end, origin, origin_end = self.pieces[index]
+        if origin_end - origin != end - start:
+            return origin, origin_end
+        shifted = min(origin + column - start, origin_end)
         return shifted, shifted + 1
 
     def cut(self, start: int, end: int | None = None) -> Written:
@@ -64,10 +64,7 @@ class Written:
     @staticmethod
     def _moved(piece: Piece, start: int, stop: int) -> Piece:
         low, high = max(piece.start, start), min(piece.end, stop)
-        if piece.origin_end - piece.origin != piece.end - piece.start:
-            return Piece(low - start, high - start, piece.origin, piece.origin_end)
-        origin = piece.origin + low - piece.start
-        return Piece(low - start, high - start, origin, origin + high - low)
+        return Piece(low - start, high - start, *_part(piece, low, high))
 
     def blanked(self, end: int) -> Written:
         """The first columns overwritten with spaces: all others keep their place."""
@@ -94,12 +91,14 @@ class Substitution:
         self._pieces: list[Piece] = []
         self._length = 0
         self._done = 0
+        self._next = 0
+        """The first piece of the source that is not wholly behind us."""
 
     def replace(self, start: int, end: int, value: str) -> None:
         """``value`` for ``[start, end)`` of the source; what lies between replacements is copied."""
         self._copy(start)
-        origin = self._source.origin(start, end)
-        self._add(value, Piece(self._length, self._length + len(value), *origin))
+        origin, origin_end = self._source.origin(start, end)
+        self._add(value, origin, origin_end)
         self._done = end
 
     def finish(self) -> Written:
@@ -107,20 +106,35 @@ class Substitution:
         return Written("".join(self._parts), self._pieces)
 
     def _copy(self, end: int) -> None:
-        if end <= self._done:
+        start = self._done
+        if end <= start:
             return
-        if not self._source.pieces:
-            part = self._source.text[self._done : end]
-            self._add(part, Piece(self._length, self._length + len(part), self._done, end))
+        text, pieces = self._source.text, self._source.pieces
+        if not pieces:
+            self._add(text[start:end], start, end)
             return
-        part_of = self._source.cut(self._done, end)
-        at = self._length
-        for piece in part_of.pieces:
-            self._pieces.append(piece._replace(start=piece.start + at, end=piece.end + at))
-        self._parts.append(part_of.text)
-        self._length += len(part_of.text)
+        while self._next < len(pieces) and pieces[self._next].start < end:
+            piece = pieces[self._next]
+            low, high = max(piece.start, start), min(piece.end, end)
+            if low < high:
+                self._add(text[low:high], *_part(piece, low, high))
+            if piece.end > end:
+                break
+            self._next += 1
 
-    def _add(self, text: str, piece: Piece) -> None:
+    def _add(self, text: str, origin: int, origin_end: int) -> None:
+        end = self._length + len(text)
+        last = self._pieces[-1] if self._pieces else None
+        if last is not None and (last.origin, last.origin_end) == (origin, origin_end):
+            self._pieces[-1] = Piece(last.start, end, origin, origin_end)  # of one reference, all of it
+        else:
+            self._pieces.append(Piece(self._length, end, origin, origin_end))
         self._parts.append(text)
-        self._pieces.append(piece)
-        self._length += len(text)
+        self._length = end
+
+
+def _part(piece: Piece, low: int, high: int) -> Span:
+    """Where a part of a piece was written."""
+    if piece.origin_end - piece.origin != piece.end - piece.start:
+        return piece.origin, piece.origin_end
+    return piece.origin + low - piece.start, piece.origin + high - piece.start

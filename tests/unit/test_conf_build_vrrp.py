@@ -225,7 +225,7 @@ def test_ah_begins_as_backup(parse: Parse) -> None:
 def test_an_instance_belongs_to_one_sync_group(parse: Parse) -> None:
     groups = "vrrp_sync_group G {\n group {\n V\n W\n }\n}\nvrrp_sync_group H {\n group {\n V\n X\n }\n}\n"
     loaded = parse(groups + instance() + instance(name="W", vrid=6) + instance(name="X", vrid=7))
-    assert [(d.code, d.line, d.column) for d in loaded.diagnostics] == [("LB0311", 7, 1), ("LB0310", 9, 2)]
+    assert [(d.code, d.line, d.column) for d in loaded.diagnostics] == [("LB0310", 9, 2)]
     assert loaded.config is not None
     assert [group.members for group in loaded.config.vrrp_sync_groups] == [("V", "W"), ("X",)]
 

@@ -44,7 +44,7 @@ STORIES: dict[str, Story] = {
         "global_defs {\n    router_id café\n}\n",
     ),
     "LB0007": story(
-        "A bound was reached: 1,000,000 lines, 300,000 of them made by definitions and generators, 4,096 includes 32"
+        "A bound was reached: 1,000,000 lines, 100,000 of them made by definitions and generators, 4,096 includes 32"
         " deep, 16 MiB a file, 262,144 addresses. What is beyond is not read.",
         "~SEQ(A, 60000) ~SEQ(B, 60000) $IGNORED=$A\n",
         "~SEQ(A, 6) ~SEQ(B, 6) $IGNORED=$A\n",

@@ -66,7 +66,7 @@ STORIES: dict[str, Story] = {
         global_defs("router_id lb1"),
     ),
     "LB0111": story(
-        "A definition contains itself (which hangs keepalived 2.2.7), grows beyond a mebibyte, or the file ends in its"
+        "A definition contains itself (which hangs keepalived 2.2.7), grows beyond 256 KiB, or the file ends in its"
         " midst, behind a backslash.",
         "$A=$B\n$B=$A\n$A\n",
         "$A=$B\n$B=router_id lb1\nglobal_defs {\n    $A\n}\n",
