@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from tests.smoke.configurations import pools, write
 from tests.smoke.director import Director
-from tests.smoke.program import Program
+from tests.smoke.program import Program, becomes
 from tests.smoke.topology import PYTHON, VIP, Topology
 from tests.unit.checks_stage import certificate
 
@@ -104,6 +104,16 @@ class Stand:
         path.write_text(f"#!/bin/sh\nexit {code}\n")
         path.chmod(0o755)
 
+    def note(self) -> str:
+        """What the notify scripts wrote down."""
+        path = self.directory / "notes"
+        return path.read_text() if path.exists() else ""
+
+    def write_notifier(self) -> None:
+        path = self.directory / "notify"
+        path.write_text(f'#!/bin/sh\necho "$@" >>{self.directory}/notes\n')
+        path.chmod(0o755)
+
     def switch(self, value: int) -> None:
         (self.directory / "switch").write_text(f"{value}\n")
 
@@ -121,8 +131,12 @@ class Stand:
     protocol TCP
     laddr_group_name local_{family}
     alpha
+    quorum_up "{self.directory}/notify vs {name}-{family} up"
+    quorum_down "{self.directory}/notify vs {name}-{family} down"
     real_server {address} {port} {{
         weight 1
+        notify_up "{self.directory}/notify rs {name}-{family} up"
+        notify_down "{self.directory}/notify rs {name}-{family} down"
         {check.format(common, self.directory)}
     }}
 }}
@@ -159,6 +173,7 @@ async def stand() -> AsyncIterator[Stand]:
         stand = Stand(net)
         stand.script(0)
         stand.switch(0)
+        stand.write_notifier()
         stand.start()
         stand.lb1.start(stand.configuration(), "-C")
         yield stand
@@ -166,6 +181,13 @@ async def stand() -> AsyncIterator[Stand]:
 
 async def test_up(stand: Stand) -> None:
     await stand.shows(ALL, {}, 30)
+
+
+async def test_who_is_told_of_it(stand: Stand) -> None:
+    """Each server and each quorum once; a FILE_CHECK is known at the start, so only its quorum is news."""
+    wanted = [f"vs {name}-{family} up" for name in KINDS for family in FAMILIES]
+    wanted += [f"rs {name}-{family} up" for name in ALL - {"file"} for family in FAMILIES]
+    await becomes(lambda: sorted(stand.note().splitlines()) == sorted(wanted), "each script once")
 
 
 async def test_silence_of_programs(stand: Stand) -> None:
