@@ -60,6 +60,7 @@ class CheckRole:
     async def start(self, config: Config) -> None:
         """What the dataplane does already is known before anyone is told anything, if it is there."""
         self._config = config
+        self._telling.configure(config)
         self._servers.configure(config.virtual_servers)
         await self._watching.configure(config)
         self._read_files()  # known at once, and news for nobody
@@ -71,6 +72,7 @@ class CheckRole:
         await self._settle()
 
     async def reload(self, config: Config) -> None:
+        self._telling.configure(config)
         await self._watching.configure(config)
         self._configure(config)
         await self._settle()

@@ -8,6 +8,7 @@ stand in the status in words.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 from collections.abc import AsyncIterator
@@ -63,6 +64,8 @@ class Stand:
         self.crt, self.key = certificate(self.directory)
         self.lb1 = Director(net, "lb1")
         self.programs: dict[str, Program] = {}
+        self.fifo = -1
+        """An end of lvs_notify_fifo."""
 
     def start(self, *, good: bool = True) -> None:
         addresses = [self.net.address("rs1", family) for family in FAMILIES]
@@ -119,7 +122,8 @@ class Stand:
 
     def configuration(self) -> Path:
         common = f"connect_timeout {TIMEOUT}\n retry 0\n"
-        parts = [f"track_file switch {{\n file {self.directory}/switch\n}}\n", pools("lb1")]
+        fifo = f"global_defs {{\n lvs_notify_fifo {self.directory}/fifo\n}}\n"
+        parts = [fifo, f"track_file switch {{\n file {self.directory}/switch\n}}\n", pools("lb1")]
         for family in FAMILIES:
             for number, (name, (port, check)) in enumerate(KINDS.items()):
                 address = self.net.address("rs1", family)
@@ -174,9 +178,12 @@ async def stand() -> AsyncIterator[Stand]:
         stand.script(0)
         stand.switch(0)
         stand.write_notifier()
+        os.mkfifo(net.directory / "fifo")
+        stand.fifo = os.open(net.directory / "fifo", os.O_RDWR | os.O_NONBLOCK)
         stand.start()
         stand.lb1.start(stand.configuration(), "-C")
         yield stand
+        os.close(stand.fifo)
 
 
 async def test_up(stand: Stand) -> None:
@@ -188,6 +195,10 @@ async def test_who_is_told_of_it(stand: Stand) -> None:
     wanted = [f"vs {name}-{family} up" for name in KINDS for family in FAMILIES]
     wanted += [f"rs {name}-{family} up" for name in ALL - {"file"} for family in FAMILIES]
     await becomes(lambda: sorted(stand.note().splitlines()) == sorted(wanted), "each script once")
+    lines = os.read(stand.fifo, 65536).decode().splitlines()
+    assert len(lines) == len(wanted)
+    assert lines.count("RS [10.73.0.51]:tcp:25 [10.73.0.100]:tcp:8003 UP") == 1
+    assert lines.count("VS [fd73::100]:tcp:8008 UP") == 1
 
 
 async def test_silence_of_programs(stand: Stand) -> None:

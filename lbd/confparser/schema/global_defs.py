@@ -15,7 +15,6 @@ from lbd.confparser.schema.row import (
     later,
     later_bool,
     later_flag,
-    not_yet,
     of,
     words,
     works,
@@ -26,7 +25,6 @@ from lbd.confparser.schema.row import (
 _REPORTED = Missing.REPORTED
 _NO_MAIL = "no mail is sent"
 _NO_SCRIPT = "the script is not run"
-_NO_FIFO = "nothing is written to it"
 _NO_SNMP = "there is no SNMP agent"
 _NO_DBUS = "there is no D-Bus interface"
 _NO_NFT = "packets to the virtual addresses are not filtered"
@@ -157,7 +155,8 @@ _MAIL = [
           fields=("Notify.smtp_alert",)),
     works_bool("smtp_alert_vrrp", "smtp_alert, else off", "mail on changes of instances",
           fields=("Notify.smtp_alert",)),
-    later_bool("smtp_alert_checker", "smtp_alert, else on for servers", "mail on changes of servers", _NO_MAIL),
+    works_bool("smtp_alert_checker", "smtp_alert, else on for servers", "mail on changes of servers",
+          fields=("RealServer.smtp_alert", "VirtualServer.smtp_alert")),
     works_flag("no_email_faults", "no mail on faults",
           fields=("Mail.no_email_faults",)),
     later_bool("no_checker_emails", "off", "mail on changes of servers and quorum, not of single checks", _NO_MAIL),
@@ -177,8 +176,6 @@ def _fifos() -> list[Keyword]:
             works(f"{prefix}notify_fifo_script", values.SCRIPT, "none", f"reads {prefix}notify_fifo",
                   missing=_REPORTED, fields=("Fifo.script",)),
         ]  # fmt: skip
-        if prefix == "lvs_":
-            found[-2:] = not_yet(_NO_FIFO, found[-2:])
     return found
 
 

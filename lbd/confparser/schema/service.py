@@ -12,7 +12,6 @@ from lbd.confparser.schema.row import (
     block,
     inert,
     later,
-    later_bool,
     later_flag,
     of,
     words,
@@ -23,7 +22,6 @@ from lbd.confparser.schema.row import (
 )
 
 _REPORTED = Missing.REPORTED
-_NO_MAIL = "no mail is sent"
 _NO_STICK = "connections of one client may go to different servers"
 _NO_FLAG = "the scheduler runs without it"
 _NO_ACL = "every client is let in"
@@ -153,7 +151,7 @@ _REAL = [
     works("notify_down", values.SCRIPT, "none", "run when it goes down"),
     works_bool("alpha", "of the virtual server", "down until the first check succeeds", fields=("TcpCheck.alpha",)),
     *_timing(1),
-    later_bool("smtp_alert", "smtp_alert_checker, on if mail is configured", "mail on changes", _NO_MAIL),
+    works_bool("smtp_alert", "smtp_alert_checker, on if mail is configured", "mail on changes"),
     works("virtualhost", values.text("a host name"), "of the virtual server", "Host: of HTTP_GET",
           missing=_REPORTED, fields=("HttpGet.virtualhost",)),
     later("snmp_name", values.text("a name", exact=True), "none", "name in SNMP", _NO_SNMP, missing=_REPORTED),
@@ -214,7 +212,7 @@ _SERVERS = [
 
 _LATER = [
     works_flag("ha_suspend", "check only while the address is on this machine"),
-    later_bool("smtp_alert", "off", "mail on changes of the quorum", _NO_MAIL),
+    works_bool("smtp_alert", "off", "mail on changes of the quorum"),
     later(
         "snmp_name", values.text("a name", exact=True), "none", "name in SNMP", _NO_SNMP, missing=_REPORTED
     ),
