@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -262,3 +263,21 @@ def test_pace_and_delays_of_interfaces(parse: Parse) -> None:
         ("eth1", 1.0, 2.0),
     ]
     assert sorted(codes(loaded)) == ["LB0204", "LB0323", "LB0504"]
+
+
+def test_a_command_that_others_may_change_is_named(tmp_path: Path) -> None:
+    program = tmp_path / "check.sh"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o777)
+    file = tmp_path / "keepalived.conf"
+    file.write_text(
+        "vrrp_instance V {\n interface eth0\n virtual_router_id 1\n"
+        f" notify {program}\n virtual_ipaddress {{\n 10.0.0.1/24\n }}\n}}\n"
+    )
+    loaded = load(str(file), config_id="host", interfaces={"eth0"})
+    [said] = [one.message for one in loaded.diagnostics if one.code == "LB0601"]
+    assert loaded.exit_code == 6
+    # as root the program; as somebody else the first directory that is not root's
+    assert "(mode 0" in said
+    if os.geteuid() == 0:
+        assert f"{program} is writable by others than root (mode 0777)" in said
