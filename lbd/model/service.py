@@ -54,16 +54,6 @@ class RealServer(msgspec.Struct, frozen=True, kw_only=True):
         return endpoint(self.address, self.port)
 
 
-class FlapDamping(msgspec.Struct, frozen=True):
-    """``flap_damping COUNT WINDOW HOLD``: a server that failed COUNT times within WINDOW seconds stays out until it was
-    well for HOLD seconds.
-    """
-
-    count: int
-    window: float
-    hold: float
-
-
 class VirtualServer(msgspec.Struct, frozen=True, kw_only=True):
     """``virtual_server``: scheduler and servers shared by one or (``group``) several addresses.
 
@@ -91,13 +81,6 @@ class VirtualServer(msgspec.Struct, frozen=True, kw_only=True):
     """Its own word, else smtp_alert_checker, else smtp_alert of global_defs; else off."""
     ha_suspend: bool = False
     """Checks run only while the address of the service is one of this machine's; never for a group."""
-    slow_start: float = 0.0
-    """lbd's own: seconds over which the weight of a server that came back grows to its whole."""
-    flap_damping: FlapDamping | None = None
-    """lbd's own."""
-    panic_threshold: int = 0
-    """lbd's own: if more than so many percent of the servers fail within one delay_loop, all are kept as they were; 0:
-    never."""
 
 
 class LocalAddressRange(msgspec.Struct, frozen=True):

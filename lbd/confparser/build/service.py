@@ -24,7 +24,6 @@ from lbd.model import (
     VirtualServer,
 )
 from lbd.model.net import is_ipv6
-from lbd.model.service import FlapDamping
 
 Groups = Mapping[str, Sequence[tuple[str, int]]]
 LocalGroups = Mapping[str, LocalAddressGroup]
@@ -114,15 +113,7 @@ class _Service:
             quorum_down=self._around.known.commands.of(item, "quorum_down"),
             smtp_alert=self._around.teller.alert(item, "smtp_alert_checker", otherwise=False),
             ha_suspend=item.last("ha_suspend") is not None,
-            **self._own(),
         )
-
-    def _own(self) -> dict[str, Any]:
-        """lbd's own words."""
-        found = {name: item.value for name in _OWN if (item := self._item.last(name)) is not None}
-        if (damping := found.get("flap_damping")) is not None:
-            found["flap_damping"] = FlapDamping(int(damping[0]), damping[1], damping[2])
-        return found
 
     def _protocol(self) -> Protocol:
         """Raises UnsupportedError."""
@@ -299,7 +290,6 @@ class _Service:
         return clamped
 
 
-_OWN = ("slow_start", "flap_damping", "panic_threshold")
 _FLAG_OF = {
     "hashed": ("sh", "mh"),
     "sh-port": ("sh",),
