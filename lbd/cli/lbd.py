@@ -129,6 +129,7 @@ def options(chosen: argparse.Namespace) -> Options:
         strict_includes=chosen.all_config,
         vrrp=chosen.vrrp or not alone,
         check=chosen.check or not alone,
+        bfd=not chosen.no_bfd,
         all_children=chosen.all,
         respawn=not chosen.dont_respawn,
         release_vrrp=not chosen.dont_release_vrrp,

@@ -110,7 +110,7 @@ def _what_runs(p: Parser) -> None:
     )
     _flag(p, "-P", "--vrrp", help="only run VRRP")
     _flag(p, "-C", "--check", help="only run health checks and the dataplane")
-    _flag(p, "-B", "--no_bfd", help=f"do not run BFD {NOT_YET}: there is no BFD yet")
+    _flag(p, "-B", "--no_bfd", help="set up no BFD session")
     _flag(p, "--all", help="run all child processes, even those without configuration")
     _flag(p, "-n", "--dont-fork", help="stay in the foreground")
     _flag(p, "-R", "--dont-respawn", help="do not start a child again that died: end instead")
@@ -182,7 +182,7 @@ def _places(p: Parser) -> None:
         "--bfd_pid",
         metavar="FILE",
         type=_value,
-        help="PID file of the BFD process (there is none yet; a keepalived there is respected)",
+        help="PID file of the BFD process (none is written: sessions are in the VRRP process; one there is respected)",
     )
     p.add_argument(
         "--run-dir",

@@ -23,6 +23,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """False with ``-C`` alone: only checkers."""
     check: bool = True
     """False with ``-P`` alone: only VRRP."""
+    bfd: bool = True
+    """False with ``-B``: no BFD session."""
     all_children: bool = False
     respawn: bool = True
     release_vrrp: bool = True

@@ -185,6 +185,8 @@ class Supervisor:
             log.info("This machine is %s (router_id)", parsed.config.global_defs.router_id)
         if self.options.dump:
             log.info("Configuration: %s", shown(parsed.config))
+        if not options.bfd:
+            return msgspec.structs.replace(parsed.config, bfd_instances=())
         return parsed.config
 
     def _admits(self, parsed: parse.Parsed, forced: bool) -> bool:

@@ -84,7 +84,7 @@ def test_the_installed_keepalived_has_no_other_options() -> None:
 
 def test_help_says_what_has_no_effect_yet() -> None:
     text = " ".join(parser().format_help().split())
-    for option in ("--snmp", "--address-monitoring", "--genhash", "--no_bfd"):
+    for option in ("--snmp", "--address-monitoring", "--genhash"):
         entry = text[text.index(f"{option} ") :][:200]
         assert "no effect yet" in entry, option
 
