@@ -136,6 +136,8 @@ def options(chosen: argparse.Namespace) -> Options:
         release_ipvs=not chosen.dont_release_ipvs,
         interfaces=tuple(chosen.interface),
         exclude_interfaces=tuple(chosen.exclude_interface),
+        workers=chosen.workers,
+        spin=chosen.spin,
         dump=chosen.dump_conf,
         ignore_sigint=chosen.ignore_sigint,
         log=LogOptions(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 NOT_YET = "(no effect yet)"
@@ -25,7 +25,7 @@ FACILITIES = {
 
 EPILOG = """\
 lbd reads keepalived.conf and takes keepalived's options, signals and PID files, so it can stand in its place.
-Options of its own: --run-dir, --interface, --exclude-interface, --strict, --message-format.
+Options of its own: --run-dir, --interface, --exclude-interface, --workers, --spin, --strict, --message-format.
 
 examples:
   lbd -t -f FILE        say what is wrong with a file, with line and column
@@ -76,6 +76,15 @@ def _value(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("its value is missing")
     return text
+
+
+def _in(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        return int(text)
+
+    return number
 
 
 def parser() -> Parser:
@@ -205,6 +214,20 @@ def _places(p: Parser) -> None:
         action="append",
         default=[],
         help="never this interface; repeatable",
+    )
+    p.add_argument(
+        "--workers",
+        metavar="N",
+        type=_in(1, 16),
+        default=1,
+        help="threads of the dataplane that forward packets, 1 to 16 (default 1)",
+    )
+    p.add_argument(
+        "--spin",
+        metavar="MICROSECONDS",
+        type=_in(0, 1_000_000),
+        default=100,
+        help="how long a worker spins without a packet before it sleeps (default 100)",
     )
 
 

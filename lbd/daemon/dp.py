@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The dp process: EAL, worker, tables, mirror and guard, behind one control socket.
+"""The dp process: EAL, workers, tables, mirror and guard, behind one control socket.
 
-It outlives its clients and the supervisor, and ends only when it is told to (SIGTERM, ``Stop``) or when its worker
+It outlives its clients and the supervisor, and ends only when it is told to (SIGTERM, ``Stop``) or when a worker
 does not beat any more. The order of the start is: addresses, guard, ports; of the end: ports, guard, addresses.
 """
 
@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import time
-from typing import IO
+from typing import IO, Any
 
 from lbd.daemon import logs
 from lbd.daemon.dp_network import Network
@@ -30,18 +30,21 @@ log = logging.getLogger("lbd.dp")
 SLOTS = 262144
 LADDRS = 4096
 EAL_MIB = 256
+MOST_WORKERS = 16
+SPIN_US = 100
 HEARTBEAT = 2.0
-"""Seconds without a turn of the worker after which the process ends: whoever watches it starts it anew."""
+"""Seconds without a turn of a worker after which the process ends: whoever watches it starts it anew."""
 
 
 class StartError(Exception):
     """The dp process cannot start; the text is one sentence with what to do."""
 
 
-def eal_arguments() -> list[str]:
+def eal_arguments(workers: int) -> list[str]:
     """Huge pages where enough are free, else ordinary memory; both leave nothing behind, whatever the end."""
     cpus = ",".join(map(str, sorted(os.sched_getaffinity(0))))
-    common = ["--no-pci", "--no-telemetry", "--log-level=error", f"--lcores=0@({cpus}),1@({cpus})"]
+    lcores = ",".join(f"{n}@({cpus})" for n in range(workers + 1))
+    common = ["--no-pci", "--no-telemetry", "--log-level=error", f"--lcores={lcores}"]
     with open("/proc/meminfo") as f:
         free = next((int(line.split()[1]) for line in f if line.startswith("HugePages_Free")), 0)
     if free * 2 >= EAL_MIB:
@@ -58,10 +61,13 @@ class Dp:
         self.options = options
         self.started = time.monotonic()
         self.stopping = asyncio.Event()
-        _dp.eal_init(eal_arguments())
+        _dp.eal_init(eal_arguments(options.workers))
         self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self.plane = _dp.Dataplane(slots=SLOTS, laddrs=LADDRS, bell=self.bell, wake=self.wake)
+        wake = [os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in range(options.workers)]
+        self.plane = _dp.Dataplane(
+            slots=SLOTS, laddrs=LADDRS, bell=self.bell, wake=wake, workers=options.workers
+        )
+        self.plane.set_spin(options.spin * 1000)
         self.conf = Configuration(self.plane, slots=SLOTS, laddrs=LADDRS)
         self.network = Network(self.plane, self.conf, options)
         self.server = Server(os.path.join(options.run_dir, "dp.sock"), self.answer)
@@ -89,16 +95,17 @@ class Dp:
             self.network.asked(port, address, family)
 
     async def _watch(self) -> None:
-        """Once a second: give back what is idle, and see that the worker lives."""
-        last, since = -1, time.monotonic()
+        """Once a second: give back what is idle, and see that the workers live."""
+        beats = [-1] * self.options.workers
+        moved = [time.monotonic()] * self.options.workers
         while True:
             await asyncio.sleep(1.0)
-            beat = self.plane.heartbeat()
-            if beat != last:
-                last, since = beat, time.monotonic()
-            elif time.monotonic() - since > HEARTBEAT:
-                log.critical("the worker has not moved for %.0f s: the process ends", HEARTBEAT)
-                os.abort()
+            for worker, beat in enumerate(self.plane.heartbeats()):
+                if beat != beats[worker]:
+                    beats[worker], moved[worker] = beat, time.monotonic()
+                elif time.monotonic() - moved[worker] > HEARTBEAT:
+                    log.critical("worker %d has not moved for %.0f s: the process ends", worker, HEARTBEAT)
+                    os.abort()
             self.conf.tidy()
             self.network.claims_changed()
 
@@ -130,7 +137,7 @@ class Dp:
         return api.Status(
             pid=os.getpid(),
             uptime=time.monotonic() - self.started,
-            workers=1,
+            workers=tuple(worker_status(self.plane, i) for i in range(self.options.workers)),
             connections=connections,
             capacity=2 * self.plane.capacity,
             mbufs_in_use=mbufs_in_use - self.network.mbufs_of_ports(),
@@ -148,6 +155,19 @@ class Dp:
         )
 
 
+def worker_status(plane: Any, i: int) -> api.WorkerStatus:
+    turns, busy, rx, handed, taken, connections = plane.worker(i)
+    return api.WorkerStatus(
+        turns=turns, busy=busy, rx=rx, handed=handed, taken=taken, connections=connections
+    )
+
+
+def number_of_workers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"there can be 1 to {MOST_WORKERS} workers")
+    return int(text)
+
+
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m lbd.daemon.dp", description="The dataplane process of lbd."
@@ -158,6 +178,10 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--interface", action="append", default=[], help="take only these as shared ports")
     parser.add_argument("--exclude-interface", action="append", default=[], help="never take these")
+    parser.add_argument("--workers", type=number_of_workers, default=1, help="threads that forward packets")
+    parser.add_argument(
+        "--spin", type=int, default=SPIN_US, help="microseconds without a packet before sleep"
+    )
     parser.add_argument("--keep-guard", action="store_true", help="leave the guard standing at the end")
     return parser.parse_args(argv)
 

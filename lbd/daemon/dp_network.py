@@ -90,7 +90,7 @@ class Network:
         self._forwarding.asked(port, str(ip_address(address)))
 
     def configuration_changed(self) -> None:
-        self._ports.admit(self._admitted())
+        self._ports.admit(self._conf.claims())
         self._work.set()
 
     def claims_changed(self) -> None:
@@ -126,7 +126,7 @@ class Network:
         wanted = self._wanted_ports()
         # the guard first: a port that is not guarded would be answered by the kernel as well
         await self._guard_ports(wanted)
-        self._ports.admit(self._admitted())
+        self._ports.admit(self._conf.claims())
         changed = self._ports.sync(wanted)
         if changed or everything:
             self._forwarding.set_ports(self._links(), self._ports.attached())
@@ -191,10 +191,6 @@ class Network:
     def _resolve(self, ifindex: int, address: str, lasting: bool) -> None:
         ask = self.mirror.keep_resolved if lasting else self.mirror.resolve
         self._spawn(ask(ifindex, address))
-
-    def _admitted(self) -> set[str]:
-        claims = self._conf.claims()
-        return set(claims.addresses() | claims.nat_addresses())
 
     # --- guard and lbd0
 

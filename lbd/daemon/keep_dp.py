@@ -122,6 +122,7 @@ class DpKeeper(Keeper):
     def spawn(self, again: bool) -> Process:
         self._hold_guard()
         arguments = ["--run-dir", self._options.paths.run_dir]
+        arguments += ["--workers", str(self._options.workers), "--spin", str(self._options.spin)]
         for name in self._options.interfaces:
             arguments += ["--interface", name]
         for name in self._options.exclude_interfaces:

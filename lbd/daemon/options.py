@@ -33,6 +33,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """False with ``-I``: the dataplane, its guard and its connections stay on stop."""
     interfaces: tuple[str, ...] = ()
     exclude_interfaces: tuple[str, ...] = ()
+    workers: int = 1
+    spin: int = 100
+    """Microseconds that a worker spins without a packet before it sleeps."""
     dump: bool = False
     ignore_sigint: bool = False
     log: LogOptions = LogOptions()

@@ -14,7 +14,7 @@ from lbd.fastpath.dpdk.eal cimport (lcore_function_t, rte_eal_init, rte_eal_remo
 from lbd.fastpath.dpdk.ethdev cimport (rte_eal_hotplug_add, rte_eth_conf, rte_eth_dev_close, rte_eth_dev_configure,
                                        rte_eth_dev_get_port_by_name, rte_eth_dev_start, rte_eth_dev_stop,
                                        rte_eth_macaddr_get, rte_eth_rx_queue_setup, rte_eth_tx_queue_setup,
-                                       rte_ether_addr)
+                                       rte_eth_dev_info, rte_eth_dev_info_get, rte_ether_addr)
 from lbd.fastpath.dpdk.mbuf cimport (RTE_PKTMBUF_HEADROOM, bytes_of, rte_mbuf, rte_mempool, rte_mempool_free, rte_mempool_in_use_count,
                                      rte_pktmbuf_alloc, rte_pktmbuf_free, rte_pktmbuf_pool_create)
 from lbd.fastpath.dpdk.net cimport be16, be32
@@ -24,14 +24,15 @@ from lbd.fastpath.dpdk.rcu cimport (RTE_QSBR_THRID_INVALID, rte_rcu_qsbr, rte_rc
 from lbd.fastpath.dpdk.rib cimport (rte_rib, rte_rib6, rte_rib6_conf, rte_rib6_create, rte_rib6_free, rte_rib6_insert,
                                     rte_rib6_node, rte_rib6_set_nh, rte_rib_conf, rte_rib_create, rte_rib_free,
                                     rte_rib_insert, rte_rib_node, rte_rib_set_nh)
+from lbd.fastpath.dpdk.ring cimport RING_F_SC_DEQ, rte_ring_count, rte_ring_create, rte_ring_dequeue_burst, rte_ring_free
 from lbd.fastpath.hdr.virtio cimport PRIV_SIZE, VNET_SIZE, vnet_of
 from lbd.fastpath.port.ethdev cimport ethdev_rx, ethdev_shut, ethdev_tx
 from lbd.fastpath.port.memory cimport MemoryState, memory_rx, memory_shut, memory_tx
 from lbd.fastpath.port.packet cimport PacketState, packet_rx, packet_shut, packet_tx
-from lbd.fastpath.port.port cimport MAX_MACS, MAX_PORTS, Port
+from lbd.fastpath.port.port cimport MAX_MACS, MAX_PORTS, MAX_WORKERS, NO_QUEUE, Port
 from lbd.fastpath.port.sink cimport sink_rx, sink_shut, sink_tx
 from lbd.fastpath.port.tap cimport tap_rx, tap_shut, tap_tx
-from lbd.fastpath.reasons cimport N_VERDICTS
+from lbd.fastpath.reasons cimport HANDED, N_VERDICTS
 from lbd.fastpath.replay cimport (BACKWARD, CLOCK, FRAME, LEARN, MEASURED, STRAIGHT, Replay, lay_out, measure_stages,
                                   replay)
 from lbd.fastpath.state cimport EVENTS, STATES, WAITERS, Shared, Worker
@@ -39,13 +40,14 @@ from lbd.fastpath.table.conn cimport C_USED, Bucket, Conn, ConnTable, conn_at
 from lbd.fastpath.table.directory cimport (K_NEIGHBOUR, K_SERVICE, MAX_PATHS, PAGES, Entry, Page, Real, Root, Route,
                                            Service)
 from lbd.fastpath.table.hop cimport NO_PORT, Hop
-from lbd.fastpath.table.laddr cimport RING, Laddr
+from lbd.fastpath.table.laddr cimport RING, Laddr, ports_between
 from lbd.fastpath.table.publish cimport Grave, bury, change_entry, empty, service_new
 from lbd.fastpath.table.slot cimport Slot, SlotCounters
-from lbd.fastpath.worker cimport keep_house, poll_ports, run_burst, worker_loop
+from lbd.fastpath.worker cimport keep_house, poll_ports, run_burst, take_inbox, worker_loop
 
 import itertools
 import os
+import struct
 
 from lbd.fastpath.reasons import NAMES
 from lbd.fastpath.states import transitions
@@ -62,6 +64,8 @@ assert len(NAMES) == N_VERDICTS
 cdef enum:
     SMALL_ROOM = 2048
     JUMBO_ROOM = 65280
+    INBOX = 4096                 # packets from other workers
+    SPIN_NS = 100000
 
 
 class DpError(Exception):

@@ -12,7 +12,7 @@ import enum
 
 import msgspec
 
-VERSION = 1
+VERSION = 2
 """Of this contract. A dp process refuses a client of another version in words."""
 
 
@@ -213,15 +213,27 @@ class PortStatus(msgspec.Struct, frozen=True, kw_only=True):
     tx_failed: int = 0
 
 
+class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    turns: int
+    busy: float
+    """Seconds spent in turns that had packets."""
+    rx: int
+    handed: int
+    """Packets given to the worker that owns them."""
+    taken: int
+    """Packets that other workers gave to this one."""
+    connections: int
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """drops, punts and passes are by name, and only those that are not 0.
 
-    rx + originated = tx + drops + punts + passes + waiting, exactly.
+    rx + originated = tx + drops + punts + passes + waiting, exactly. What is between two workers waits.
     """
 
     pid: int
     uptime: float
-    workers: int
+    workers: tuple[WorkerStatus, ...]
     connections: int
     capacity: int
     mbufs_in_use: int

@@ -22,6 +22,7 @@ cdef extern from *:
         __m128i eq = _mm_cmpeq_epi16(_mm_load_si128((const __m128i *)sigs), _mm_set1_epi16((short)s));
         return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(eq, _mm_setzero_si128()));
     }
+    static inline void lbd_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
     static inline uint64_t lbd_u64(const void *p) { uint64_t v; __builtin_memcpy(&v, p, 8); return v; }
     static inline uint32_t lbd_u32(const void *p) { uint32_t v; __builtin_memcpy(&v, p, 4); return v; }
     static inline uint16_t lbd_u16(const void *p) { uint16_t v; __builtin_memcpy(&v, p, 2); return v; }
@@ -35,6 +36,7 @@ cdef extern from *:
     void publish "lbd_publish"(void **p, void *v) nogil
     uint32_t load32 "lbd_load"(const uint32_t *p) nogil
     void store32 "lbd_store"(uint32_t *p, uint32_t v) nogil
+    void fence "lbd_fence"() nogil
     uint64_t mum "lbd_mum"(uint64_t a, uint64_t b) nogil
     uint32_t match8 "lbd_match8"(const uint16_t *sigs, uint16_t s) nogil
     uint64_t u64 "lbd_u64"(const void *p) nogil

@@ -7,13 +7,15 @@ A port keeps its index for the life of the process, by the name of its interface
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
+from lbd.fastpath.claim import Claims
 from lbd.fastpath.forwarding import Link
-from lbd.fastpath.port.packet import PortError, attach_filter, open_port
+from lbd.fastpath.port.packet import PortError, admit, open_port
+from lbd.fastpath.port.steering import Steering
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -28,7 +30,10 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Face(Protocol):
-    def add_packet_port(self, index: int, fd: int, mac: bytes, mtu: int) -> None: ...
+    n_workers: int
+
+    def owner_key(self) -> tuple[int, int, int]: ...
+    def add_packet_port(self, index: int, fds: Sequence[int], mac: bytes, mtu: int) -> None: ...
     def detach_port(self, index: int) -> None: ...
     def set_port(
         self, index: int, macs: Iterable[bytes], mtu: int, address4: bytes, address6: bytes
@@ -39,9 +44,10 @@ class Ports:
     def __init__(self, dp: Face, log: Callable[[str], None]) -> None:
         self._dp = dp
         self._log = log
-        self._addresses: frozenset[str] = frozenset()
+        self._steering = Steering(dp.n_workers, dp.owner_key())
+        self._claims = Claims()
         self._index: dict[str, int] = {}
-        self._open: dict[str, tuple[Wanted, socket.socket]] = {}
+        self._open: dict[str, tuple[Wanted, list[socket.socket]]] = {}
 
     def names(self) -> dict[str, int]:
         """Every port there ever was, with its index."""
@@ -51,13 +57,12 @@ class Ports:
         """ifindex -> index of the port."""
         return {w.ifindex: self._index[name] for name, (w, _) in self._open.items()}
 
-    def admit(self, addresses: Iterable[str]) -> None:
-        """Addresses of the claims: what the filters let through."""
-        addresses = frozenset(addresses)
-        if addresses != self._addresses:
-            self._addresses = addresses
-            for _, sock in self._open.values():
-                attach_filter(sock, addresses)
+    def admit(self, claims: Claims) -> None:
+        """What the filters let through, and to which worker."""
+        if claims != self._claims:
+            self._claims = claims
+            for _, sockets in self._open.values():
+                admit(sockets, claims, self._steering)
 
     def sync(self, wanted: Mapping[str, Wanted]) -> bool:
         """Opens and closes until the ports are these; True if which are attached has changed."""
@@ -82,13 +87,13 @@ class Ports:
 
     def _attach(self, name: str, want: Wanted) -> bool:
         try:
-            sock = open_port(name, self._addresses)
+            sockets = open_port(name, self._claims, self._steering)
         except PortError as error:
             self._log(str(error))
             return False
         index = self._index.setdefault(name, len(self._index))
-        self._dp.add_packet_port(index, sock.fileno(), want.link.mac, want.link.mtu)
-        self._open[name] = (want, sock)
+        self._dp.add_packet_port(index, [s.fileno() for s in sockets], want.link.mac, want.link.mtu)
+        self._open[name] = (want, sockets)
         self._tell(name, want)
         self._log(f"interface {name} is a port")
         return True
@@ -97,7 +102,8 @@ class Ports:
         self._dp.set_port(self._index[name], want.macs, want.link.mtu, want.address4, want.address6)
 
     def _close(self, name: str) -> None:
-        _, sock = self._open.pop(name)
+        _, sockets = self._open.pop(name)
         self._dp.detach_port(self._index[name])
-        sock.close()
+        for sock in sockets:
+            sock.close()
         self._log(f"interface {name} is a port no more")

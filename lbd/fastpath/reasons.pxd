@@ -9,6 +9,7 @@ cdef enum:                       # Verdict
     # --- it left, or waits, or was turned into something else
     TX
     WAITING             # for a neighbour; ends later by another name
+    HANDED              # to the worker that owns it
     # --- passes: never ours, the kernel has it (on a shared port it had it all the time)
     PASS_NOT_IP
     PASS_NOT_FOR_US     # to another MAC, or multicast
@@ -39,6 +40,7 @@ cdef enum:                       # Verdict
     DROP_PORT_DETACHED
     DROP_TX_FULL
     DROP_TX_REFUSED
+    DROP_INBOX_FULL
     N_VERDICTS
 
 cdef inline bint is_punt(int v) noexcept nogil:

@@ -7,6 +7,7 @@ MEANING: dict[str, str] = {
     "live": "still on its way (0 between bursts)",
     "tx": "left by a port",
     "waiting": "waits for a neighbour to be resolved",
+    "handed": "given to the worker that owns it, which counts how it ends",
     "pass.not_ip": "neither IPv4 nor IPv6: the kernel's",
     "pass.not_for_us": "to another MAC address, or multicast: the kernel's",
     "pass.not_claimed": "no service, local address or NAT server: the kernel's",
@@ -34,6 +35,7 @@ MEANING: dict[str, str] = {
     "drop.port_detached": "the interface of the way out is gone or down",
     "drop.tx_full": "the interface took no more packets",
     "drop.tx_refused": "the interface refused the frame",
+    "drop.inbox_full": "the worker that owns it has too many packets from other workers waiting",
 }
 
 NAMES = tuple(MEANING)

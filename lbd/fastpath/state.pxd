@@ -5,7 +5,8 @@ from lbd.fastpath.atomic cimport acquire
 from lbd.fastpath.burst cimport BURST, Burst
 from lbd.fastpath.dpdk.mbuf cimport rte_mbuf, rte_mempool
 from lbd.fastpath.dpdk.rcu cimport rte_rcu_qsbr
-from lbd.fastpath.port.port cimport MAX_PORTS, Port
+from lbd.fastpath.dpdk.ring cimport rte_ring
+from lbd.fastpath.port.port cimport MAX_PORTS, MAX_WORKERS, Port
 from lbd.fastpath.reasons cimport N_VERDICTS
 from lbd.fastpath.table.conn cimport ConnTable
 from lbd.fastpath.table.directory cimport Root
@@ -36,6 +37,8 @@ cdef struct Event:               # from worker to control: resolve this neighbou
     uint8_t family
     uint16_t port
 
+cdef struct Worker               # below
+
 cdef struct Shared:              # by all workers; written by control unless said otherwise
     void *root                   # Root *, swapped
     Slot *slots                  # counted by workers, atomically
@@ -43,10 +46,12 @@ cdef struct Shared:              # by all workers; written by control unless sai
     uint32_t n_slots
     uint32_t hop_generation      # bumped with every change of a hop
     rte_rcu_qsbr *rcu
-    Port *ports[MAX_PORTS]
-    Port *tap
     uint8_t tap_mac[6]
     rte_mempool *indirect        # of fragments that point into the packet they are of
+    uint32_t n_workers
+    Worker *workers[MAX_WORKERS]
+    uint32_t owner_key[3]        # of the hash that says whose a client is (steer.pxd)
+    uint64_t spin_ns             # without a packet before a worker sleeps
 
 cdef struct Worker:
     Shared *shared
@@ -58,6 +63,10 @@ cdef struct Worker:
     uint32_t stop
     int wake                     # eventfd by which control wakes a sleeping worker
     int bell                     # eventfd by which the worker wakes control
+    uint32_t asleep              # blocked, or about to be: who has something for it uses wake
+    Port *ports[MAX_PORTS]       # this worker's queue of each
+    Port *tap
+    rte_ring *inbox              # packets that other workers found to be this one's
     ConnTable table4
     ConnTable table6
     SlotCounters *counters
@@ -67,6 +76,7 @@ cdef struct Worker:
     uint64_t counts[N_VERDICTS]
     uint64_t tap_counts[N_VERDICTS]  # of lbd0: what goes there was counted as a punt already
     uint64_t rx
+    uint64_t taken               # out of the inbox
     uint64_t originated          # packets that lbd made (ICMP errors)
     uint32_t icmp_tokens         # left of this tick's share
     uint32_t icmp_tick
@@ -75,11 +85,13 @@ cdef struct Worker:
     Burst burst
     TxQueue txq[MAX_PORTS]
     TxQueue tapq
+    TxQueue handq[MAX_WORKERS]   # packets of others
+    uint32_t n_handed            # in all of handq
     Waiter waiters[WAITERS]
     uint32_t n_waiters
     uint32_t waited_generation
     Event events[EVENTS]
     uint32_t events_head         # written by the worker
     uint32_t events_tail         # written by control
-    uint64_t idle_turns
     uint64_t turns
+    uint64_t busy                # ns in turns that had packets

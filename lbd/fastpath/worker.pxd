@@ -5,12 +5,14 @@ A burst passes the stages in this order; each works on all packets, ends some of
 never knows the next stage. A reply takes the same way: lookup finds the same connection in the other direction.
 """
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
-from lbd.fastpath.atomic cimport acquire, load32
+from libc.string cimport memset
+from lbd.fastpath.atomic cimport acquire, fence, load32, store32
 from lbd.fastpath.burst cimport BURST, Burst
 from lbd.fastpath.dpdk.eal cimport rte_get_tsc_hz, rte_pause, rte_rdtsc, unlikely
 from lbd.fastpath.dpdk.mbuf cimport rte_mbuf
 from lbd.fastpath.dpdk.rcu cimport rte_rcu_qsbr_quiescent, rte_rcu_qsbr_thread_offline, rte_rcu_qsbr_thread_online
-from lbd.fastpath.port.port cimport MAX_PORTS, Port
+from lbd.fastpath.dpdk.ring cimport rte_ring_count, rte_ring_dequeue_burst
+from lbd.fastpath.port.port cimport MAX_PORTS, NO_QUEUE, Port
 from lbd.fastpath.stage.connect cimport st_connect
 from lbd.fastpath.stage.deliver cimport st_deliver
 from lbd.fastpath.stage.life cimport sweep
@@ -19,6 +21,7 @@ from lbd.fastpath.stage.output cimport retry_waiters, st_output
 from lbd.fastpath.stage.parse cimport st_parse
 from lbd.fastpath.stage.punt cimport st_punt
 from lbd.fastpath.stage.send cimport flush_all
+from lbd.fastpath.stage.steer cimport deliver_handed
 from lbd.fastpath.state cimport TICK_NS, Worker
 from lbd.fastpath.table.conn cimport ConnTable
 from lbd.fastpath.table.directory cimport Root
@@ -27,7 +30,6 @@ cdef enum:
     HOUSEKEEPING = 256           # turns
     SWEEP_NS = 1000000           # at most one slice of expiry a millisecond
     ROUND_NS = 1000000000        # the whole table once a second
-    IDLE_TURNS = 512             # empty turns before a worker sleeps
     SLEEP_MS = 125
 
 
@@ -39,6 +41,8 @@ cdef inline void run_burst(Worker *w, Burst *b) noexcept nogil:
     st_output(w, b)
     st_punt(w, b)
     flush_all(w)
+    if unlikely(w.n_handed != 0):
+        deliver_handed(w)
 
 
 cdef inline void expire(Worker *w, ConnTable *t, uint64_t elapsed) noexcept nogil:
@@ -66,6 +70,23 @@ cdef inline void keep_house(Worker *w) noexcept nogil:
         expire(w, &w.table6, elapsed)
 
 
+cdef inline uint32_t take_inbox(Worker *w) noexcept nogil:
+    """One burst of what other workers found to be ours."""
+    cdef Burst *b = &w.burst
+    cdef uint32_t i
+    if w.inbox == NULL:
+        return 0
+    b.n = rte_ring_dequeue_burst(w.inbox, <void **>b.m, BURST, NULL)
+    if b.n == 0:
+        return 0
+    for i in range(b.n):
+        b.meta[i].in_port = b.m[i].port
+    b.taken = True
+    w.taken += b.n
+    run_burst(w, b)
+    return b.n
+
+
 cdef inline uint32_t poll_ports(Worker *w) noexcept nogil:
     """One burst of every port; how many packets there were."""
     cdef Burst *b = &w.burst
@@ -73,7 +94,7 @@ cdef inline uint32_t poll_ports(Worker *w) noexcept nogil:
     cdef uint32_t i, j
     cdef uint32_t total = 0
     for i in range(MAX_PORTS):
-        p = w.shared.ports[i]
+        p = w.ports[i]
         if p == NULL or not p.attached:
             continue
         b.n = p.rx(p, b.m, BURST)
@@ -81,10 +102,11 @@ cdef inline uint32_t poll_ports(Worker *w) noexcept nogil:
             continue
         for j in range(b.n):
             b.meta[j].in_port = <uint16_t>i
+        b.taken = False
         w.rx += b.n
         total += b.n
         run_burst(w, b)
-    return total
+    return total + take_inbox(w)
 
 
 cdef extern from "<poll.h>" nogil:
@@ -103,7 +125,7 @@ cdef inline bint may_sleep(Worker *w) noexcept nogil:
     """Not beside a port that cannot wake us: a device polled by DPDK."""
     cdef uint32_t i
     for i in range(MAX_PORTS):
-        if w.shared.ports[i] != NULL and w.shared.ports[i].attached and w.shared.ports[i].fd < 0:
+        if w.ports[i] != NULL and w.ports[i].attached and w.ports[i].fd < 0 and w.ports[i].rxq != NO_QUEUE:
             return False
     return w.wake >= 0
 
@@ -114,46 +136,52 @@ cdef inline void doze(Worker *w) noexcept nogil:
     cdef unsigned long n = 0
     cdef uint64_t sink
     cdef uint32_t i
+    memset(fds, 0, sizeof(fds))
     for i in range(MAX_PORTS):
-        if w.shared.ports[i] != NULL and w.shared.ports[i].attached:
-            fds[n].fd = w.shared.ports[i].fd
+        if w.ports[i] != NULL and w.ports[i].attached and w.ports[i].fd >= 0:
+            fds[n].fd = w.ports[i].fd
             fds[n].events = POLLIN
             n += 1
-    if w.shared.tap != NULL:
-        fds[n].fd = w.shared.tap.fd
+    if w.tap != NULL:
+        fds[n].fd = w.tap.fd
         fds[n].events = POLLIN
         n += 1
     fds[n].fd = w.wake
     fds[n].events = POLLIN
-    fds[n].revents = 0
-    rte_rcu_qsbr_thread_offline(w.shared.rcu, 0)
-    poll(fds, n + 1, SLEEP_MS)
-    rte_rcu_qsbr_thread_online(w.shared.rcu, 0)
+    store32(&w.asleep, 1)
+    fence()                          # who hands over writes the inbox first, then reads ``asleep``
+    if w.inbox == NULL or rte_ring_count(w.inbox) == 0:
+        rte_rcu_qsbr_thread_offline(w.shared.rcu, w.id)
+        poll(fds, n + 1, SLEEP_MS)
+        rte_rcu_qsbr_thread_online(w.shared.rcu, w.id)
+    store32(&w.asleep, 0)
     if fds[n].revents:
         read(w.wake, &sink, 8)
-    if w.shared.tap != NULL and fds[n - 1].revents:
-        w.shared.tap.rx(w.shared.tap, w.burst.m, BURST)
+    if w.tap != NULL and fds[n - 1].revents:
+        w.tap.rx(w.tap, w.burst.m, BURST)
 
 
 cdef inline int worker_loop(void *argument) noexcept nogil:
     """The life of a worker, on its lcore, until it is told to stop."""
     cdef Worker *w = <Worker *>argument
     cdef double ns = 1e9 / <double>rte_get_tsc_hz()
-    cdef uint32_t idle = 0
-    rte_rcu_qsbr_thread_online(w.shared.rcu, 0)
+    cdef uint64_t before, active
+    cdef uint32_t got = 0
+    rte_rcu_qsbr_thread_online(w.shared.rcu, w.id)
     w.now = <uint64_t>(<double>rte_rdtsc() * ns)
     w.swept = w.now
+    active = w.now
     while not load32(&w.stop):
+        before = w.now
         w.now = <uint64_t>(<double>rte_rdtsc() * ns)
         w.turns += 1
+        if got:
+            w.busy += w.now - before     # the last turn had packets
+            active = w.now
         keep_house(w)
-        if poll_ports(w):
-            idle = 0
-        else:
-            idle += 1
-            if idle >= IDLE_TURNS and may_sleep(w):
-                doze(w)
-                idle = 0
-        rte_rcu_qsbr_quiescent(w.shared.rcu, 0)
-    rte_rcu_qsbr_thread_offline(w.shared.rcu, 0)
+        got = poll_ports(w)
+        if not got and w.now - active >= w.shared.spin_ns and may_sleep(w):
+            doze(w)
+        rte_rcu_qsbr_quiescent(w.shared.rcu, w.id)
+    rte_rcu_qsbr_thread_offline(w.shared.rcu, w.id)
     return 0

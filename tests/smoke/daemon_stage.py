@@ -172,7 +172,7 @@ def _answer(request: api.Request) -> api.Reply:
         return api.Stats((api.ServiceStats(key, True, api.Counters(connections=7), (real,)),))
     if isinstance(request, api.GetStatus):
         return api.Status(
-            pid=os.getpid(), uptime=1.0, workers=1, connections=0, capacity=1, mbufs_in_use=0, mbufs=1, rx=3, tx=2,
+            pid=os.getpid(), uptime=1.0, workers=(), connections=0, capacity=1, mbufs_in_use=0, mbufs=1, rx=3, tx=2,
             originated=0, waiting=0, drops={"TTL": 1}, punts={}, passes={}, ports=(), guard="standing",
         )  # fmt: skip
     return api.Refused("not on this stage")

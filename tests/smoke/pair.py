@@ -20,18 +20,22 @@ class Pair:
         self.lb1, self.lb2 = (Director(net, host) for host in DIRECTORS)
 
     async def start(
-        self, config: Callable[[str], Path], port: int = HTTP, families: tuple[int, ...] = (4, 6)
+        self,
+        config: Callable[[str], Path],
+        *options: str,
+        port: int = HTTP,
+        families: tuple[int, ...] = (4, 6),
     ) -> None:
         for director in (self.lb1, self.lb2):
-            director.start(config(director.host))
+            director.start(config(director.host), *options)
         for family in families:
             await self.holds(self.lb1, family, 20)
         for director in (self.lb1, self.lb2):
             for family in families:
                 await director.serves(self.reals(family), VIP[family], port, 20)
 
-    async def start_examples(self) -> None:
-        await self.start(lambda host: EXAMPLES / f"{self.net.mode}-{host}.conf")
+    async def start_examples(self, *options: str) -> None:
+        await self.start(lambda host: EXAMPLES / f"{self.net.mode}-{host}.conf", *options)
 
     async def start_transfers(self) -> None:
         """VRRP and FullNAT services of both families on the port of ``peer.py``, with short timers."""
@@ -42,7 +46,7 @@ class Pair:
                 parts += [configurations.vrrp(host, family), configurations.service(self.net, host, family)]
             return configurations.write(self.net, host, "".join(parts))
 
-        await self.start(config, TRANSFER)
+        await self.start(config, port=TRANSFER)
 
     async def holds(self, director: Director, family: int, timeout: float) -> None:
         """The kernel of that director has the VIP."""

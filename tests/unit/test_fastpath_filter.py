@@ -8,35 +8,11 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
 from scapy.layers.l2 import ARP, Ether
 
-from lbd.fastpath.port.packet import LONGEST_FILTER, SKF_AD_VLAN_TAG_PRESENT, packet_filter
+from lbd.fastpath.port.bpf import LONGEST
+from lbd.fastpath.port.packet import packet_filter
+from tests.classic_bpf import run
 
 OURS = ("10.0.0.100", "10.0.0.21", "10.1.0.51", "fd00::100", "fd00::21")
-SIZES = {0x20: 4, 0x28: 2, 0x30: 1}
-
-
-def run(program: list[tuple[int, int, int, int]], frame: bytes, *, tagged: bool = False) -> bool:
-    """As the kernel does: a load beyond the frame ends with a rejection."""
-    accumulator = index = at = 0
-    while True:
-        code, jt, jf, k = program[at]
-        at += 1
-        if code in (0x20, 0x28, 0x30) and k >= 0xFFFFF000:
-            accumulator = int(tagged) if k == SKF_AD_VLAN_TAG_PRESENT else 0
-        elif code in SIZES or code == 0x40:
-            start = k + (index if code == 0x40 else 0)
-            size = SIZES.get(code, 4)
-            if start + size > len(frame):
-                return False
-            accumulator = int.from_bytes(frame[start : start + size], "big")
-        elif code == 0xB1:
-            index = 4 * (frame[k] & 15)
-        elif code == 0x15:
-            at += jt if accumulator == k else jf
-        elif code == 0x05:
-            at += k
-        else:
-            assert code == 0x06
-            return k > 0
 
 
 def quoting(source: str, destination: str) -> IP | IPv6:
@@ -94,6 +70,6 @@ def test_nothing_is_admitted_without_addresses():
 def test_more_addresses_than_a_program_holds_admit_all_ip():
     many = [f"10.{n >> 8}.{n & 255}.1" for n in range(3000)]
     program = packet_filter(many)
-    assert len(program) <= LONGEST_FILTER
+    assert len(program) <= LONGEST
     assert run(program, bytes(Ether() / REJECTED["other IPv4"]))
     assert not run(program, bytes(Ether() / ARP()))

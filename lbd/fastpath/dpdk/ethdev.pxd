@@ -7,6 +7,10 @@ cdef extern from "rte_ethdev.h" nogil:
         uint8_t addr_bytes[6]
     struct rte_eth_conf:
         pass
+    struct rte_eth_dev_info:
+        uint16_t max_rx_queues
+        uint16_t max_tx_queues
+    int rte_eth_dev_info_get(uint16_t port, rte_eth_dev_info *)
     int rte_eth_dev_get_port_by_name(const char *name, uint16_t *port)
     int rte_eth_dev_configure(uint16_t port, uint16_t rxq, uint16_t txq, const rte_eth_conf *)
     int rte_eth_rx_queue_setup(uint16_t port, uint16_t queue, uint16_t n, unsigned socket, const void *,

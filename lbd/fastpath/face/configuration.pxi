@@ -5,7 +5,7 @@
 cdef class WithConfiguration(WithPorts):
     """A plane with ports that forwards as it is told.
 
-    Every change is published to the worker at once, and waits until the worker has left what was before.
+    Every change is published to the workers at once, and waits until they have left what was before.
     """
 
     def publish(self, changes):
@@ -39,7 +39,8 @@ cdef class WithConfiguration(WithPorts):
 
     cdef void _swap(self, Root *root, Root *old, Grave *grave) noexcept:
         publish(&self.shared.root, root)
-        self.w.root = root if not self.running else self.w.root
+        if not self.running:
+            self._take_root()
         self._grace()
         free(old)
         empty(grave)
@@ -149,18 +150,21 @@ cdef class WithConfiguration(WithPorts):
 
     def set_laddr(self, uint32_t index, bytes address, uint32_t lo, uint32_t hi):
         """A local address with all its ports free."""
-        cdef Laddr *a = &self.w.laddrs[index]
-        if a.ring == NULL:
-            a.ring = <uint16_t *>self._map(RING * sizeof(uint16_t))
-        wide_bytes(a.address, address)
-        a.family = 4 if len(address) == 4 else 6
-        a.lo, a.fresh, a.hi = lo, lo, hi
-        a.head = a.count = a.used = 0
+        for i in range(self.n_workers):
+            a = &self.workers[i].laddrs[index]
+            if a.ring == NULL:
+                a.ring = <uint16_t *>self._map(RING * sizeof(uint16_t))
+            wide_bytes(a.address, address)
+            a.family = 4 if len(address) == 4 else 6
+            a.worker = <uint8_t>i
+            a.workers = <uint8_t>self.n_workers
+            ports_between(a, lo, hi)
 
     def laddr_used(self, uint32_t index):
-        return self.w.laddrs[index].used
+        return sum(self.workers[i].laddrs[index].used for i in range(self.n_workers))
 
     def set_timeouts(self, ticks):
         """Idle ticks by state (``states.ticks``)."""
-        for i, t in enumerate(ticks):
-            self.w.timeouts[i] = t
+        for worker in range(self.n_workers):
+            for i, t in enumerate(ticks):
+                self.workers[worker].timeouts[i] = t

@@ -5,37 +5,46 @@
 cdef class Dataplane(WithConfiguration):
     """The whole of it; and without a port, for tests and benchmarks."""
 
-    def feed(self, frames, double now):
-        """Frames in on a virtual clock: [(port, bytes) or (port, bytes, virtio header)].
+    def feed(self, frames, double now, uint32_t worker=0):
+        """Frames in on a virtual clock: [(port, bytes) or (port, bytes, virtio header)], at one of the workers.
 
-        Returns (verdict names in order, sent [(port, bytes, virtio header)], punted [bytes]). The worker must not run.
+        What it hands over is carried to its end by the others. Returns (verdict names in order, sent [(port, bytes,
+        virtio header)], punted [bytes]). The workers must not run.
         """
         verdicts = []
-        self.w.now = <uint64_t>(now * 1e9)
-        if self.w.swept == 0:
-            self.w.swept = self.w.now
-        keep_house(self.w)
+        for i in range(self.n_workers):
+            w = self.workers[i]
+            w.now = <uint64_t>(now * 1e9)
+            if w.swept == 0:
+                w.swept = w.now
+            keep_house(w)
         frames = list(frames)
         for at in range(0, len(frames), BURST):
-            self._feed_burst(frames[at:at + BURST], verdicts)
-        return verdicts, self._sent(), self._held(&self.tap)
+            self._feed_burst(self.workers[worker], frames[at:at + BURST], verdicts)
+        while any([take_inbox(self.workers[i]) for i in range(self.n_workers)]):
+            pass
+        return verdicts, self._sent(), self._punted()
 
     def turn(self, double now):
-        """One turn of the worker's loop on this thread: house-keeping and a burst of every port. It must not run."""
-        self.w.now = <uint64_t>(now * 1e9)
-        keep_house(self.w)
-        return poll_ports(self.w)
+        """One turn of each worker's loop on this thread: house-keeping and a burst of every port. None must run."""
+        total = 0
+        for i in range(self.n_workers):
+            self.workers[i].now = <uint64_t>(now * 1e9)
+            keep_house(self.workers[i])
+            total += poll_ports(self.workers[i])
+        return total
 
-    cdef void _feed_burst(self, frames, list verdicts) except *:
-        cdef Burst *b = &self.w.burst
+    cdef void _feed_burst(self, Worker *w, frames, list verdicts) except *:
+        cdef Burst *b = &w.burst
         cdef uint32_t i
+        b.taken = False
         b.n = 0
         for item in frames:
             b.m[b.n] = self._mbuf(item[1], item[2] if len(item) > 2 else bytes(VNET_SIZE))
             b.meta[b.n].in_port = item[0]
             b.n += 1
-        self.w.rx += b.n
-        run_burst(self.w, b)
+        w.rx += b.n
+        run_burst(w, b)
         for i in range(b.n):
             verdicts.append(NAMES[b.meta[i].verdict])
 
@@ -82,8 +91,17 @@ cdef class Dataplane(WithConfiguration):
     cdef list _sent(self):
         out = []
         for i in range(MAX_PORTS):
-            if self.shared.ports[i] != NULL and self.shared.ports[i].attached:
-                out.extend((i, data, header) for data, header in self._held(self.shared.ports[i]))
+            for worker in range(self.n_workers):
+                p = self.workers[worker].ports[i]
+                if p != NULL and p.attached:
+                    out.extend((i, data, header) for data, header in self._held(p))
+        return out
+
+    cdef list _punted(self):
+        out = []
+        for worker in range(self.n_workers):
+            if self.workers[worker].tap != NULL:
+                out.extend(self._held(self.workers[worker].tap))
         return out
 
     def replay(self, bytes frame, const uint32_t[::1] flows, bint straight, *, uint32_t services=1,
@@ -149,13 +167,10 @@ cdef class Dataplane(WithConfiguration):
         if self.w == NULL:
             return
         self.stop()
-        for i in range(self.w.n_waiters):
-            rte_pktmbuf_free(self.w.waiters[i].m)
         for i in range(MAX_PORTS):
             self.detach_port(i)
-            free(self.shared.ports[i])
-        if self.tap.state != NULL:
-            self.tap.shut(&self.tap)
+        for i in range(self.n_workers):
+            self._close_worker(self.workers[i])
         rte_rib_free(root.rib)
         rte_rib6_free(root.rib6)
         self._bury_root(root)
@@ -165,6 +180,20 @@ cdef class Dataplane(WithConfiguration):
         for address, size in self._maps:
             munmap(<void *><size_t>address, size)
         self.w = NULL
+
+    cdef void _close_worker(self, Worker *w) noexcept:
+        cdef rte_mbuf *m
+        cdef uint32_t i
+        for i in range(w.n_waiters):
+            rte_pktmbuf_free(w.waiters[i].m)
+        for i in range(MAX_PORTS):
+            free(w.ports[i])
+        if w.tap != NULL and w.tap.state != NULL:
+            w.tap.shut(w.tap)
+        free(w.tap)
+        while w.inbox != NULL and rte_ring_dequeue_burst(w.inbox, <void **>&m, 1, NULL):
+            rte_pktmbuf_free(m)
+        rte_ring_free(w.inbox)
 
     cdef void _bury_root(self, Root *root) noexcept:
         cdef uint32_t i, j

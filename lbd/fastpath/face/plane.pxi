@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The worker's memory, its counters, and its start and stop.
+# The workers' memory, their counters, their start and stop.
 
 cdef void *memory(size_t n) except NULL:
     """Zeroed pages, given by the kernel as they are touched, huge ones where it can."""
@@ -17,44 +17,43 @@ cdef void wide_bytes(uint8_t *out, bytes address):
 
 
 cdef class Plane:
-    """One worker and its memory; what can be asked of it, and its life."""
-    cdef Worker *w
+    """The workers and their memory; what can be asked of them, and their life."""
+    cdef Worker *w               # the first one
+    cdef Worker *workers[MAX_WORKERS]
     cdef Shared shared
     cdef size_t rcu_size
     cdef rte_mempool *small
     cdef rte_mempool *jumbo
-    cdef unsigned lcore
+    cdef unsigned lcores[MAX_WORKERS]
     cdef bint running
     cdef int generation
     cdef int number
-    cdef Port tap
     cdef list _maps
     cdef readonly uint32_t capacity
+    cdef readonly uint32_t n_workers
     cdef readonly uint32_t n_hops
 
     def __cinit__(self, *, uint32_t capacity=1048575, uint32_t slots=262144, uint32_t laddrs=4096,
-                  uint32_t hops=65536, unsigned mbufs=16383, unsigned jumbos=511, int bell=-1, int wake=-1):
+                  uint32_t hops=65536, unsigned mbufs=16383, unsigned jumbos=511, int bell=-1, wake=(), uint32_t workers=1):
+        """capacity: connections of each family, over all workers; wake: an eventfd for each worker, or none."""
+        if not 1 <= workers <= MAX_WORKERS:
+            raise DpError(f"there can be 1 to {MAX_WORKERS} workers, not {workers}")
         self._maps = []
         self.number = next(_numbers)
-        self.w = <Worker *>self._map(sizeof(Worker))
-        self.w.shared = &self.shared
-        self.w.bell = bell
-        self.w.wake = wake
         self.capacity = capacity
         self.n_hops = hops
+        self.n_workers = workers
+        self.shared.n_workers = workers
+        self.shared.spin_ns = SPIN_NS
+        self._owner_key()
         self.shared.slots = <Slot *>self._map(slots * sizeof(Slot))
         self.shared.n_slots = slots
         self.shared.hops = <Hop *>self._map(hops * sizeof(Hop))
-        self.w.counters = <SlotCounters *>self._map(slots * sizeof(SlotCounters))
-        self.w.laddrs = <Laddr *>self._map(laddrs * sizeof(Laddr))
-        self.w.n_laddrs = laddrs
-        self._table(&self.w.table4, 64, 12, 8)
-        self._table(&self.w.table6, 128, 36, 32)
-        cdef bytes table = transitions()
-        memcpy(self.w.tcp_next, <const char *>table, 3 * 4 * STATES)
         self.shared.root = calloc(1, sizeof(Root))
-        self.w.root = <Root *>self.shared.root
         self._rcu()
+        for i in range(workers):
+            self._worker(i, slots, laddrs, bell, wake[i] if wake else -1)
+        self.w = self.workers[0]
         cdef bytes small = f"lbd{self.number}s".encode()
         cdef bytes pieces = f"lbd{self.number}i".encode()
         cdef bytes jumbo = f"lbd{self.number}j".encode()
@@ -64,18 +63,53 @@ cdef class Plane:
         if self.small == NULL or self.jumbo == NULL or self.shared.indirect == NULL:
             raise DpError(f"no memory for packet buffers: {rte_strerror(rte_errno).decode()}")
 
+    cdef void _owner_key(self) except *:
+        key = struct.unpack("3I", os.urandom(12))
+        for i in range(3):
+            self.shared.owner_key[i] = key[i] | 1
+
+    def owner_key(self):
+        """Of the hash by which clients are dealt out to workers: three odd numbers of 32 bits."""
+        return tuple(self.shared.owner_key[i] for i in range(3))
+
+    cdef void _worker(self, uint32_t i, uint32_t slots, uint32_t laddrs, int bell, int wake) except *:
+        cdef Worker *w = <Worker *>self._map(sizeof(Worker))
+        cdef bytes table = transitions()
+        cdef bytes inbox = f"lbd{self.number}w{i}".encode()
+        self.workers[i] = w
+        self.shared.workers[i] = w
+        w.id = i
+        w.shared = &self.shared
+        w.bell = bell
+        w.wake = wake
+        w.root = <Root *>self.shared.root
+        w.counters = <SlotCounters *>self._map(slots * sizeof(SlotCounters))
+        w.laddrs = <Laddr *>self._map(laddrs * sizeof(Laddr))
+        w.n_laddrs = laddrs
+        self._table(&w.table4, 64, 12, 8)
+        self._table(&w.table6, 128, 36, 32)
+        memcpy(w.tcp_next, <const char *>table, 3 * 4 * STATES)
+        if self.n_workers > 1:
+            w.inbox = rte_ring_create(inbox, INBOX, -1, RING_F_SC_DEQ)
+            if w.inbox == NULL:
+                raise DpError(f"no memory for the inbox of a worker: {rte_strerror(rte_errno).decode()}")
+
     cdef void _table(self, ConnTable *t, uint32_t stride, uint32_t key, uint32_t address) except *:
+        """A worker's share; with several a sixteenth more, because a hash does not deal out evenly."""
         cdef uint32_t buckets = 1
-        while buckets * 8 < self.capacity * 3:
+        cdef uint32_t capacity = self.capacity
+        if self.n_workers > 1:
+            capacity = capacity // self.n_workers + capacity // self.n_workers // 16 + 64
+        while buckets * 8 < capacity * 3:
             buckets *= 2
         t.mask = buckets - 1
         t.stride = stride
         t.key_size = key
         t.address_size = address
-        t.capacity = self.capacity
+        t.capacity = capacity
         t.fresh = 1
         t.buckets = <Bucket *>self._map(<size_t>buckets * sizeof(Bucket))
-        t.conns = <uint8_t *>self._map(<size_t>(self.capacity + 1) * stride)
+        t.conns = <uint8_t *>self._map(<size_t>(capacity + 1) * stride)
         cdef bytes secret = os.urandom(sizeof(t.secret))
         memcpy(t.secret, <const char *>secret, sizeof(t.secret))
 
@@ -85,13 +119,14 @@ cdef class Plane:
         return p
 
     cdef void _rcu(self) except *:
-        self.rcu_size = rte_rcu_qsbr_get_memsize(1)
+        self.rcu_size = rte_rcu_qsbr_get_memsize(self.n_workers)
         self.shared.rcu = <rte_rcu_qsbr *>self._map(self.rcu_size)
-        rte_rcu_qsbr_init(self.shared.rcu, 1)
-        rte_rcu_qsbr_thread_register(self.shared.rcu, 0)
+        rte_rcu_qsbr_init(self.shared.rcu, self.n_workers)
+        for i in range(self.n_workers):
+            rte_rcu_qsbr_thread_register(self.shared.rcu, i)
 
     cdef void _grace(self) noexcept:
-        """Until the worker reads nothing any more that was unpublished before."""
+        """Until no worker reads anything any more that was unpublished before."""
         cdef rte_rcu_qsbr *rcu = self.shared.rcu
         if self.running:
             with nogil:
@@ -102,13 +137,23 @@ cdef class Plane:
 
     def counters(self, uint32_t slot):
         """(connections, in packets, in bytes, out packets, out bytes, active, inactive) of a slot."""
-        cdef SlotCounters *c = &self.w.counters[slot]
+        cdef SlotCounters sum
+        cdef SlotCounters *c
         cdef Slot *s = &self.shared.slots[slot]
-        return (c.connections, c.in_packets, c.in_bytes, c.out_packets, c.out_bytes, s.active, s.inactive)
+        memset(&sum, 0, sizeof(sum))
+        for i in range(self.n_workers):
+            c = &self.workers[i].counters[slot]
+            sum.connections += c.connections
+            sum.in_packets += c.in_packets
+            sum.in_bytes += c.in_bytes
+            sum.out_packets += c.out_packets
+            sum.out_bytes += c.out_bytes
+        return (sum.connections, sum.in_packets, sum.in_bytes, sum.out_packets, sum.out_bytes, s.active, s.inactive)
 
     def clear_slot(self, uint32_t slot):
         """For a new owner; the last one has no connection left."""
-        memset(&self.w.counters[slot], 0, sizeof(SlotCounters))
+        for i in range(self.n_workers):
+            memset(&self.workers[i].counters[slot], 0, sizeof(SlotCounters))
         memset(&self.shared.slots[slot], 0, sizeof(Slot))
 
     def close_slot(self, uint32_t slot, bint closed):
@@ -117,12 +162,29 @@ cdef class Plane:
 
     def verdicts(self):
         """Counts by verdict, in the order of reasons.NAMES."""
-        return [self.w.counts[i] for i in range(N_VERDICTS)]
+        return [sum(self.workers[w].counts[i] for w in range(self.n_workers)) for i in range(N_VERDICTS)]
 
     def totals(self):
-        """(frames received, packets originated, packets waiting, connections, mbufs in use)"""
-        return (self.w.rx, self.w.originated, self.w.n_waiters, self.w.table4.used + self.w.table6.used,
-                self.mbufs_in_use())
+        """(frames received, packets originated, packets waiting, connections, mbufs in use)
+
+        A packet on its way from one worker to another waits.
+        """
+        rx = originated = waiting = connections = 0
+        for i in range(self.n_workers):
+            w = self.workers[i]
+            rx += w.rx
+            originated += w.originated
+            waiting += w.n_waiters + (rte_ring_count(w.inbox) if w.inbox != NULL else 0)
+            connections += w.table4.used + w.table6.used
+        return rx, originated, waiting, connections, self.mbufs_in_use()
+
+    def worker(self, uint32_t i):
+        """(turns, busy seconds, frames received, handed to others, taken from others, connections)
+
+        Busy is the time of the turns that had packets.
+        """
+        w = self.workers[i]
+        return (w.turns, w.busy / 1e9, w.rx, w.counts[HANDED], w.taken, w.table4.used + w.table6.used)
 
     def mbufs_in_use(self):
         return (rte_mempool_in_use_count(self.small) + rte_mempool_in_use_count(self.jumbo)
@@ -134,44 +196,63 @@ cdef class Plane:
     def events(self):
         """Neighbours that workers ask for: [(address, family, port)]."""
         out = []
-        while self.w.events_tail != load32(&self.w.events_head):
-            e = &self.w.events[self.w.events_tail % EVENTS]
-            out.append((e.address[:4] if e.family == 4 else e.address[:16], e.family, e.port))
-            store32(&self.w.events_tail, self.w.events_tail + 1)
+        for i in range(self.n_workers):
+            w = self.workers[i]
+            while w.events_tail != load32(&w.events_head):
+                e = &w.events[w.events_tail % EVENTS]
+                out.append((e.address[:4] if e.family == 4 else e.address[:16], e.family, e.port))
+                store32(&w.events_tail, w.events_tail + 1)
         return out
 
     # --- running
 
+    def set_spin(self, uint64_t ns):
+        """How long without a packet a worker spins before it sleeps."""
+        self.shared.spin_ns = ns
+
     def start(self):
-        """The worker on its own lcore."""
-        self.lcore = rte_get_next_lcore(-1, 1, 0)
-        if self.lcore >= RTE_MAX_LCORE:
-            raise DpError("no lcore is left for a worker")
-        self.w.stop = 0
+        """Each worker on an lcore of its own."""
+        cdef unsigned lcore = <unsigned>-1
+        for i in range(self.n_workers):
+            lcore = rte_get_next_lcore(lcore, 1, 0)
+            if lcore >= RTE_MAX_LCORE:
+                raise DpError(f"no lcore is left for worker {i}")
+            self.lcores[i] = lcore
         self.running = True
-        if rte_eal_remote_launch(<lcore_function_t *>&worker_loop, self.w, self.lcore) != 0:
-            self.running = False
-            raise DpError("the worker did not start")
+        for i in range(self.n_workers):
+            self.workers[i].stop = 0
+            if rte_eal_remote_launch(<lcore_function_t *>&worker_loop, self.workers[i], self.lcores[i]) != 0:
+                self.stop()
+                raise DpError(f"worker {i} did not start")
 
     def stop(self):
-        """Returns when the worker has ended."""
-        cdef unsigned lcore = self.lcore
+        """Returns when the workers have ended."""
+        cdef unsigned lcore
         if not self.running:
             return
-        store32(&self.w.stop, 1)
+        for i in range(self.n_workers):
+            store32(&self.workers[i].stop, 1)
         self.wake_up()
-        with nogil:
-            rte_eal_wait_lcore(lcore)
+        for i in range(self.n_workers):
+            lcore = self.lcores[i]
+            with nogil:
+                rte_eal_wait_lcore(lcore)
         self.running = False
-        self.w.root = <Root *>self.shared.root
+        self._take_root()
 
-    def heartbeat(self):
-        """A number that grows while the worker lives."""
-        return self.w.turns
+    cdef void _take_root(self) noexcept:
+        """What a worker does at the begin of a turn, for workers that do not run."""
+        for i in range(self.n_workers):
+            self.workers[i].root = <Root *>self.shared.root
+
+    def heartbeats(self):
+        """A number for each worker that grows while it lives."""
+        return [self.workers[i].turns for i in range(self.n_workers)]
 
     cpdef void wake_up(self) noexcept:
-        if self.w.wake >= 0:
-            try:
-                os.eventfd_write(self.w.wake, 1)
-            except OSError:
-                pass
+        for i in range(self.n_workers):
+            if self.workers[i].wake >= 0:
+                try:
+                    os.eventfd_write(self.workers[i].wake, 1)
+                except OSError:
+                    pass

@@ -7,7 +7,7 @@ from lbd.fastpath.dpdk.ethdev cimport rte_eth_rx_burst, rte_eth_tx_burst
 from lbd.fastpath.dpdk.mbuf cimport bytes_of, rte_mbuf, rte_pktmbuf_free
 from lbd.fastpath.dpdk.net cimport rte_raw_cksum_mbuf
 from lbd.fastpath.hdr.virtio cimport PRIV_SIZE, VNET_GSO_NONE, VNET_NEEDS_CSUM, VnetHdr, vnet_of
-from lbd.fastpath.port.port cimport Port
+from lbd.fastpath.port.port cimport NO_QUEUE, Port
 from lbd.fastpath.reasons cimport DROP_TX_FULL, DROP_TX_REFUSED, TX
 
 cdef enum:
@@ -15,7 +15,7 @@ cdef enum:
 
 
 cdef inline uint16_t ethdev_rx(Port *p, rte_mbuf **frames, uint16_t n) noexcept nogil:
-    cdef uint16_t got = rte_eth_rx_burst(p.dev, 0, frames, n)
+    cdef uint16_t got = 0 if p.rxq == NO_QUEUE else rte_eth_rx_burst(p.dev, p.rxq, frames, n)
     cdef uint16_t i
     for i in range(got):
         memset(vnet_of(frames[i]), 0, PRIV_SIZE)
@@ -48,7 +48,7 @@ cdef inline uint16_t ethdev_tx(Port *p, rte_mbuf **frames, uint16_t n, uint64_t 
                 continue
         ready[good] = frames[i]
         good += 1
-    sent = rte_eth_tx_burst(p.dev, 0, ready, good)
+    sent = rte_eth_tx_burst(p.dev, p.txq, ready, good)
     for i in range(sent, good):
         rte_pktmbuf_free(ready[i])
     counts[TX] += sent

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A port is four functions. What stands behind them is the file beside this one that fills them in.
+"""A port is four functions, and a queue of each for every worker. What stands behind them is the file beside this one that fills them in.
 
 rx gives up to n frames and owns none of them afterwards; tx takes all n, sends what it can, counts and frees the rest.
 ``fd`` is what an idle worker sleeps on, -1 where there is nothing to sleep on; ``shut`` frees what the port holds.
@@ -9,7 +9,9 @@ from lbd.fastpath.dpdk.mbuf cimport rte_mbuf, rte_mempool
 
 cdef enum:
     MAX_PORTS = 64
+    MAX_WORKERS = 16
     MAX_MACS = 8
+    NO_QUEUE = 0xffff
 
 cdef struct Port:
     uint16_t (*rx)(Port *p, rte_mbuf **frames, uint16_t n) noexcept nogil
@@ -23,6 +25,8 @@ cdef struct Port:
     uint16_t index
     uint16_t mtu
     uint16_t dev                 # ethdev: its DPDK port
+    uint16_t rxq                 # and queues; NO_QUEUE: this worker receives nothing here
+    uint16_t txq
     uint8_t n_macs
     uint8_t owned                # a passed frame goes to the kernel face, not to nobody
     uint8_t macs[MAX_MACS * 8]   # 6 bytes each; the first one is the port's own

@@ -42,7 +42,7 @@ cdef inline void send_in_pieces(Worker *w, rte_mbuf *m, Hop *h) noexcept nogil:
     n = -1
     if may_fragment(bytes_of(m), m) and (not vnet_of(m).flags & VNET_NEEDS_CSUM or complete(m)):
         rte_pktmbuf_adj(m, 14)
-        n = rte_ipv4_fragment_packet(m, pieces, PIECES, h.mtu, w.shared.ports[h.port].pool, w.shared.indirect)
+        n = rte_ipv4_fragment_packet(m, pieces, PIECES, h.mtu, w.ports[h.port].pool, w.shared.indirect)
     if n <= 0:
         w.counts[DROP_TOO_BIG] += 1
     for i in range(n):

@@ -81,7 +81,7 @@ cdef inline void originate(Worker *w, Burst *b, uint32_t i, uint8_t type, uint8_
     cdef uint32_t quoted = ROOM4 if k.family == 4 else ROOM6
     cdef rte_mbuf *e
     cdef uint8_t *out
-    cdef Port *p = w.shared.ports[k.in_port]
+    cdef Port *p = w.ports[k.in_port]
     if not allowed(w, k):
         return
     if quoted > k.length:

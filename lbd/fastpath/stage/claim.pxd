@@ -13,6 +13,13 @@ from lbd.fastpath.table.directory cimport (K_CLAIMED, K_HOST, K_LOCAL, K_NAT_ADD
                                            Root, Service, lookup)
 
 
+cdef enum:                       # Side: what makes a packet ours
+    NOT_OURS = 0
+    BY_SERVICE = 1               # its destination is a service's; it comes from a client
+    BY_LOCAL = 2                 # its destination is a local address
+    BY_SERVER = 3                # its source is a NAT real server's; it goes to a client
+
+
 cdef inline void wide(uint8_t *out, const uint8_t *address, uint8_t family) noexcept nogil:
     """An address as 16 bytes: IPv4 in the first 4."""
     memset(out, 0, 16)
@@ -33,14 +40,18 @@ cdef inline bint local_port(Root *r, const uint8_t *dst, uint32_t port_be) noexc
     return <uint32_t>(e.value >> 16) <= be16(<uint16_t>port_be) <= <uint32_t>(e.value & 0xffff)
 
 
-cdef inline bint claimed_address(Root *r, const uint8_t *src, const uint8_t *dst) noexcept nogil:
+cdef inline int claimed_address(Root *r, const uint8_t *src, const uint8_t *dst) noexcept nogil:
     """Fragments and ICMP errors are claimed by address alone: ports are not to be had, or not worth a rule."""
+    if lookup(r, dst, 0, 0, K_LOCAL) != NULL:
+        return BY_LOCAL
     if lookup(r, dst, 0, 0, K_CLAIMED) != NULL:
-        return True
-    return lookup(r, src, 0, 0, K_NAT_ADDRESS) != NULL and lookup(r, dst, 0, 0, K_HOST) == NULL
+        return BY_SERVICE
+    if lookup(r, src, 0, 0, K_NAT_ADDRESS) != NULL and lookup(r, dst, 0, 0, K_HOST) == NULL:
+        return BY_SERVER
+    return NOT_OURS
 
 
-cdef inline bint claim(Root *r, Meta *k, Service **service) noexcept nogil:
+cdef inline int claim(Root *r, Meta *k, Service **service) noexcept nogil:
     cdef uint8_t src[16]
     cdef uint8_t dst[16]
     cdef uint32_t half = 4 if k.family == 4 else 16
@@ -51,7 +62,10 @@ cdef inline bint claim(Root *r, Meta *k, Service **service) noexcept nogil:
     if k.flags & (M_FRAGMENT | M_ICMP_ERROR):
         return claimed_address(r, src, dst)
     service[0] = claimed_service(r, dst, k.ports >> 16, k.proto)
-    if service[0] != NULL or local_port(r, dst, k.ports >> 16):
-        return True
-    return (lookup(r, src, k.ports & 0xffff, k.proto, K_NAT_SOURCE) != NULL
-            and lookup(r, dst, 0, 0, K_HOST) == NULL)
+    if service[0] != NULL:
+        return BY_SERVICE
+    if local_port(r, dst, k.ports >> 16):
+        return BY_LOCAL
+    if lookup(r, src, k.ports & 0xffff, k.proto, K_NAT_SOURCE) != NULL and lookup(r, dst, 0, 0, K_HOST) == NULL:
+        return BY_SERVER
+    return NOT_OURS

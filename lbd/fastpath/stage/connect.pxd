@@ -11,10 +11,11 @@ from lbd.fastpath.reasons cimport *
 from lbd.fastpath.rewrite.method cimport DR, FNAT, NAT
 from lbd.fastpath.sched.sched cimport schedule
 from lbd.fastpath.slow.icmp cimport reject_unreachable
-from lbd.fastpath.stage.claim cimport claim, wide
+from lbd.fastpath.stage.claim cimport NOT_OURS, claim, wide
 from lbd.fastpath.stage.life cimport S_CLOSE, S_FIN_WAIT, S_NONE, S_TIME_WAIT, S_UDP, conn_end
 from lbd.fastpath.stage.lookup cimport table_of
 from lbd.fastpath.stage.parse cimport TCP, UDP
+from lbd.fastpath.stage.steer cimport hand_over, owner_of
 from lbd.fastpath.state cimport Worker
 from lbd.fastpath.table.conn cimport (C_ONE_KEY, C_USED, FORWARD, REPLY, Conn, ConnTable, conn_alloc, conn_at, conn_find,
                                       conn_insert, conn_key, conn_release)
@@ -124,10 +125,17 @@ cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     cdef Service *s = NULL
     cdef Real *real
     cdef int verdict
-    if not claim(w.root, k, &s):
+    cdef int side = claim(w.root, k, &s)
+    cdef uint32_t owner
+    if side == NOT_OURS:
         return PASS_NOT_CLAIMED
     if k.flags & M_FRAGMENT:
         return PUNT_FRAGMENT
+    if w.shared.n_workers > 1 and not b.taken:
+        owner = owner_of(w, k, side)
+        if owner != w.id:
+            hand_over(w, b, i, owner)
+            return HANDED
     if s == NULL or s.draining:
         return PUNT_NO_CONNECTION
     if k.proto == TCP and k.flags & (M_SYN | M_ACK | M_FIN | M_RST) != M_SYN:

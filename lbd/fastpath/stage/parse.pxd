@@ -213,7 +213,7 @@ cdef inline int parse_frame(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     k.flags = 0
     if unlikely(m.data_len < ETHER):
         return DROP_RUNT
-    if unlikely(not to_this_port(w.shared.ports[k.in_port], frame)):
+    if unlikely(not to_this_port(w.ports[k.in_port], frame)):
         return PASS_NOT_FOR_US
     if vnet_of(m).flags & VNET_NEEDS_CSUM:
         k.flags = M_PARTIAL

@@ -13,14 +13,14 @@ from lbd.fastpath.state cimport TXQ, TxQueue, Worker
 
 cdef inline void to_kernel(Worker *w, rte_mbuf *m) noexcept nogil:
     """Written to lbd0 as a frame to its own MAC address: the kernel takes it as received there."""
-    if w.shared.tap == NULL:
+    if w.tap == NULL:
         rte_pktmbuf_free(m)
         return
     memcpy(bytes_of(m), w.shared.tap_mac, 6)
     w.tapq.m[w.tapq.n] = m
     w.tapq.n += 1
     if w.tapq.n == TXQ:
-        flush(w.shared.tap, &w.tapq, w.tap_counts)
+        flush(w.tap, &w.tapq, w.tap_counts)
 
 
 cdef inline void st_punt(Worker *w, Burst *b) noexcept nogil:
@@ -30,10 +30,10 @@ cdef inline void st_punt(Worker *w, Burst *b) noexcept nogil:
         verdict = b.meta[i].verdict
         if likely(verdict == TX):
             continue                 # counted by the port that sends it
-        if verdict == WAITING:
-            continue                 # counted when it ends
+        if verdict == WAITING or verdict == HANDED:
+            continue                 # counted when it ends, or by its owner
         w.counts[verdict] += 1
-        if is_punt(verdict) or (verdict < PUNT_NO_CONNECTION and w.shared.ports[b.meta[i].in_port].owned):
+        if is_punt(verdict) or (verdict < PUNT_NO_CONNECTION and w.ports[b.meta[i].in_port].owned):
             to_kernel(w, b.m[i])
         else:
             rte_pktmbuf_free(b.m[i])

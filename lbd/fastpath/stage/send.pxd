@@ -17,7 +17,7 @@ cdef inline void flush(Port *p, TxQueue *q, uint64_t *counts) noexcept nogil:
 
 cdef inline void send(Worker *w, uint16_t port, rte_mbuf *m) noexcept nogil:
     """Owns m from here on: it ends as TX or as a drop, counted."""
-    cdef Port *p = w.shared.ports[port]
+    cdef Port *p = w.ports[port]
     cdef TxQueue *q = &w.txq[port]
     if unlikely(p == NULL or not p.attached):
         w.counts[DROP_PORT_DETACHED] += 1
@@ -33,6 +33,6 @@ cdef inline void flush_all(Worker *w) noexcept nogil:
     cdef uint32_t i
     for i in range(MAX_PORTS):
         if w.txq[i].n:
-            flush(w.shared.ports[i], &w.txq[i], w.counts)
+            flush(w.ports[i], &w.txq[i], w.counts)
     if w.tapq.n:
-        flush(w.shared.tap, &w.tapq, w.tap_counts)
+        flush(w.tap, &w.tapq, w.tap_counts)
