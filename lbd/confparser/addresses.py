@@ -10,6 +10,7 @@ from typing import Any
 import pyparsing as pp
 
 from lbd.confparser.values import RefusedError, Value, convert_int, convert_text, literal, word
+from lbd.model import Span
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 MAX_RANGE = 65536
@@ -180,6 +181,36 @@ def group_entry() -> Value:
         return AddressRange(found.first, found.last, tokens[1] if len(tokens) > 1 else None)
 
     return Value(mark | plain, "ADDRESS[-END|/MASK] [PORT] or fwmark MARK", make=make)
+
+
+def _convert_span(content: str) -> Span:
+    """``10.0.0.1-10.0.0.9:1024-2048`` or ``[fd00::1-fd00::9]:80``; each part may be missing, as in DPVS."""
+    bracket, _, rest = content.partition("]")
+    if content.startswith("[") and rest[:1] in ("", ":"):
+        where, ports = bracket[1:], rest[1:]
+    elif content.count(":") > 1:
+        where, ports = content, ""
+    else:
+        where, _, ports = content.partition(":")
+    found = convert_range(where) if where else None
+    first, dash, last = ports.partition("-")
+    number = convert_int(0, 65535)
+    low = number(first) if first else 0
+    high = number(last) if dash else (low if first else 65535)
+    if high < low:
+        raise RefusedError(f"the ports end at {high}, before they begin")
+    return Span(
+        first=found.first if found else None,
+        last=found.last if found else None,
+        first_port=low,
+        last_port=high,
+    )
+
+
+def span() -> Value:
+    """src-range and dst-range of an SNAT service."""
+    expected = "ADDRESS[-END][:PORT[-END]]"
+    return Value(word(_convert_span, expected), expected)
 
 
 def local_entry() -> Value:

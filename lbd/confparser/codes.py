@@ -134,6 +134,7 @@ CODES: dict[str, Code] = {
     "LB0422": Code(_W, 0, "a service given twice"),
     "LB0423": Code(_E, 5, "the service is of another family than ip_family says"),
     "LB0424": Code(_E, 0, "this protocol is not there yet"),
+    "LB0425": Code(_E, 0, "no such group of clients", refers=True),
     # checks
     "LB0501": Code(_E, 5, "HTTP_GET without url", absent=("url",)),
     "LB0502": Code(_E, 5, "an url without path", absent=("path",)),

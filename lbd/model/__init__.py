@@ -30,12 +30,19 @@ from lbd.model.notify import Fifo, Mail, Notify, Telling
 from lbd.model.route import Encap, NextHop, Route, Rule
 from lbd.model.script import Script
 from lbd.model.service import (
+    AddressGroup,
+    AddressRange,
+    FirewallMark,
     ForwardingMethod,
     LocalAddressGroup,
     LocalAddressRange,
+    Match,
     Protocol,
     RealServer,
     ServiceAddress,
+    Span,
+    Tunnel,
+    TunnelInterface,
     VirtualServer,
 )
 from lbd.model.track import Tracked, TrackFile, TrackGroup, Tracking, TrackProcess, VrrpScript
@@ -56,6 +63,8 @@ from lbd.model.vrrp import (
 )
 
 __all__ = [
+    "AddressGroup",
+    "AddressRange",
     "AuthHmac",
     "Authentication",
     "BfdCheck",
@@ -66,6 +75,7 @@ __all__ = [
     "Encap",
     "Fifo",
     "FileCheck",
+    "FirewallMark",
     "ForwardingMethod",
     "GarpGroup",
     "GlobalDefs",
@@ -77,6 +87,7 @@ __all__ = [
     "LocalAddressGroup",
     "LocalAddressRange",
     "Mail",
+    "Match",
     "MiscCheck",
     "NextHop",
     "Notify",
@@ -89,6 +100,7 @@ __all__ = [
     "Script",
     "ServiceAddress",
     "SmtpCheck",
+    "Span",
     "Ssl",
     "SslGet",
     "TcpCheck",
@@ -99,6 +111,8 @@ __all__ = [
     "Tracked",
     "TrackedInterface",
     "Tracking",
+    "Tunnel",
+    "TunnelInterface",
     "UdpCheck",
     "UnicastPeer",
     "VirtualAddress",

@@ -8,7 +8,7 @@ import msgspec
 from lbd.model.bfd import BfdInstance
 from lbd.model.notify import Telling
 from lbd.model.route import Route, Rule
-from lbd.model.service import LocalAddressGroup, VirtualServer
+from lbd.model.service import AddressGroup, LocalAddressGroup, TunnelInterface, VirtualServer
 from lbd.model.track import TrackFile, TrackGroup, TrackProcess, VrrpScript
 from lbd.model.vrrp import GarpGroup, LinkDelay, VirtualAddress, VrrpInstance, VrrpSyncGroup
 
@@ -59,3 +59,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     interface_up_down_delays: tuple[LinkDelay, ...] = ()
     virtual_servers: tuple[VirtualServer, ...] = ()
     local_address_groups: tuple[LocalAddressGroup, ...] = ()
+    deny_address_groups: tuple[AddressGroup, ...] = ()
+    allow_address_groups: tuple[AddressGroup, ...] = ()
+    tunnels: tuple[TunnelInterface, ...] = ()

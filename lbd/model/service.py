@@ -15,6 +15,9 @@ from lbd.model.script import Script
 class Protocol(enum.Enum):
     TCP = "TCP"
     UDP = "UDP"
+    SCTP = "SCTP"
+    ICMP = "ICMP"
+    ICMPV6 = "ICMPV6"
 
 
 class ForwardingMethod(enum.Enum):
@@ -23,6 +26,8 @@ class ForwardingMethod(enum.Enum):
     NAT = "NAT"
     DR = "DR"
     FNAT = "FNAT"
+    TUN = "TUN"
+    SNAT = "SNAT"
 
 
 class ServiceAddress(msgspec.Struct, frozen=True, order=True):
@@ -36,11 +41,47 @@ class ServiceAddress(msgspec.Struct, frozen=True, order=True):
         return f"{self.protocol.value} {endpoint(self.address, self.port)}"
 
 
+class FirewallMark(msgspec.Struct, frozen=True, order=True):
+    """``virtual_server fwmark N``, or a line of a group: packets with this mark."""
+
+    mark: int
+    family: str
+    """``inet`` or ``inet6``."""
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """``src-range`` and ``dst-range``: ``ADDRESS[-END][:PORT[-END]]``, all inclusive."""
+
+    first: Address | None = None
+    last: Address | None = None
+    first_port: int = 0
+    last_port: int = 65535
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """``virtual_server match NAME``: which packets an SNAT service takes. What is None is not looked at."""
+
+    source: Span | None = None
+    destination: Span | None = None
+    iif: str | None = None
+    oif: str | None = None
+
+
+class Tunnel(msgspec.Struct, frozen=True, kw_only=True):
+    """``TUN [type ipip|gue port PORT|gre] [csum|nocsum|remcsum]``."""
+
+    kind: str = "ipip"
+    port: int = 0
+    checksum: str = "nocsum"
+
+
 class RealServer(msgspec.Struct, frozen=True, kw_only=True):
     address: Address
     port: int
     weight: int = 1
     method: ForwardingMethod = ForwardingMethod.NAT
+    tunnel: Tunnel | None = None
+    """Of TUN."""
     inhibit_on_failure: bool = False
     checks: tuple[Check, ...] = ()
     uthreshold: int = 0
@@ -49,6 +90,7 @@ class RealServer(msgspec.Struct, frozen=True, kw_only=True):
     notify_down: Script | None = None
     smtp_alert: bool = False
     """Its own word, else smtp_alert_checker, else smtp_alert of global_defs; else on where mail is configured."""
+    snmp_name: str | None = None
 
     def __str__(self) -> str:
         return endpoint(self.address, self.port)
@@ -62,8 +104,40 @@ class VirtualServer(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     addresses: tuple[ServiceAddress, ...]
+    fwmarks: tuple[FirewallMark, ...] = ()
+    match: Match | None = None
     protocol: Protocol = Protocol.TCP
     lb_algo: str = "wlc"
+    flags: tuple[str, ...] = ()
+    """Of the scheduler, by their names here: ``sh-port``, ``mh-fallback``, ``flag-1``."""
+    ops: bool = False
+    persistence_timeout: int = 0
+    """Seconds that a client stays with its server; 0: it does not."""
+    persistence_granularity: bytes = b""
+    """Mask over the address of a client, 4 or 16 bytes; empty: the whole address."""
+    persistence_engine: str | None = None
+    """``sip``."""
+    snmp_name: str | None = None
+    syn_proxy: bool = False
+    expire_quiescent_conn: bool = False
+    """End connections of servers that left or have weight 0."""
+    quic: bool = False
+    """Schedule by QUIC's connection ID."""
+    vip_bind_dev: str | None = None
+    proxy_protocol: str | None = None
+    """``v1`` or ``v2``."""
+    proxy_protocol_insecure: bool = False
+    """A header that the client sends is taken over."""
+    bps: int = 0
+    """Octets a second; 0: no limit."""
+    limit_proportion: int = 100
+    """Percent of packets that are let through."""
+    hash_target: str = "sip"
+    """Of conhash: ``sip`` or ``qid``."""
+    daddr_group_name: str | None = None
+    """deny_address_group."""
+    waddr_group_name: str | None = None
+    """allow_address_group."""
     real_servers: tuple[RealServer, ...] = ()
     laddr_group_name: str | None = None
     sorry_server: RealServer | None = None
@@ -89,6 +163,29 @@ class LocalAddressRange(msgspec.Struct, frozen=True):
     first: Address
     last: Address
     interface: str
+
+
+class AddressRange(msgspec.Struct, frozen=True):
+    first: Address
+    last: Address
+
+
+class AddressGroup(msgspec.Struct, frozen=True):
+    """``deny_address_group`` or ``allow_address_group``: clients by address or by ipset."""
+
+    name: str
+    ranges: tuple[AddressRange, ...] = ()
+    ipsets: tuple[str, ...] = ()
+
+
+class TunnelInterface(msgspec.Struct, frozen=True, kw_only=True):
+    """``tunnel_entry`` of a tunnel_group."""
+
+    name: str
+    kind: str
+    remote: Address | None = None
+    local: Address | None = None
+    interface: str | None = None
 
 
 class LocalAddressGroup(msgspec.Struct, frozen=True):

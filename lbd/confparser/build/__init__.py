@@ -51,6 +51,10 @@ class _Builder:
         context.track_groups = [group.name for group in track_groups]
         local = groups.local_addresses(blocks("local_address_group"), context)
         addresses = groups.service_addresses(blocks("virtual_server_group"), context)
+        deny = groups.clients(blocks("deny_address_group"), context)
+        allow = groups.clients(blocks("allow_address_group"), context)
+        context.deny_groups = [group.name for group in deny]
+        context.allow_groups = [group.name for group in allow]
         scripts.check(self._trackers.commands, commands, self._commands.secure, context)
         around = service.Around(addresses, local, defaults, self._known(), self._teller)
         return Config(
@@ -73,6 +77,9 @@ class _Builder:
             interface_up_down_delays=static.link_delays(blocks("interface_up_down_delays"), context),
             virtual_servers=service.build(blocks("virtual_server"), around, context),
             local_address_groups=tuple(local.values()),
+            deny_address_groups=deny,
+            allow_address_groups=allow,
+            tunnels=groups.tunnels(blocks("tunnel_group"), context),
         )
 
     def _owner(self) -> Commands:

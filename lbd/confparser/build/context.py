@@ -19,6 +19,9 @@ class Context:
     """A name to its address, or None; without it nobody looked."""
     track_groups: Collection[str] = ()
     """Names that static items may refer to."""
+    deny_groups: Collection[str] = ()
+    allow_groups: Collection[str] = ()
+    """Names that virtual servers may refer to."""
     _missing: set[str] = field(default_factory=set)
 
     def knows(self, name: str) -> bool:

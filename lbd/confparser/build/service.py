@@ -5,17 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lbd.confparser.addresses import ServiceHead
 from lbd.confparser.build import kinds
 from lbd.confparser.build.checks import Inherited, Known
 from lbd.confparser.build.context import Context
 from lbd.confparser.build.global_defs import Defaults
+from lbd.confparser.build.groups import Entries
+from lbd.confparser.build.kinds import Method
 from lbd.confparser.build.servers import Above, Servers
+from lbd.confparser.build.service_words import Words
 from lbd.confparser.build.telling import Teller
 from lbd.confparser.check import Item
+from lbd.confparser.schema import Status
+from lbd.confparser.schema.service import SERVICE_FORMS as FORMS
 from lbd.model import (
+    FirewallMark,
     ForwardingMethod,
     LocalAddressGroup,
     Protocol,
@@ -25,7 +30,7 @@ from lbd.model import (
 )
 from lbd.model.net import is_ipv6
 
-Groups = Mapping[str, Sequence[tuple[str, int]]]
+Groups = Mapping[str, Entries]
 LocalGroups = Mapping[str, LocalAddressGroup]
 
 
@@ -61,6 +66,21 @@ def build(items: Sequence[Item], around: Around, context: Context) -> tuple[Virt
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a service is reached by."""
+
+    addresses: tuple[ServiceAddress, ...]
+    marks: tuple[FirewallMark, ...]
+
+    @property
+    def families(self) -> frozenset[bool]:
+        """True for IPv6."""
+        return frozenset(
+            {is_ipv6(address.address) for address in self.addresses} | {mark.family == "inet6" for mark in self.marks}
+        )
+
+
 class _Service:
     """One virtual_server being put together."""
 
@@ -77,26 +97,30 @@ class _Service:
     def build(self) -> VirtualServer | None:
         """None where it is left out. Raises UnsupportedError for the same, already said."""
         protocol = self._protocol()
+        self._form()
         name = self._name(protocol)
-        addresses = self._addresses(protocol, name)
-        if addresses is None:
+        found = self._found(protocol, name)
+        if found is None:
             return None
         lb_algo = self._scheduler(name)
         method = self._method(name)
-        self._family(addresses, name)
-        servers = Servers(self._above(addresses, method), self._around.known, self._around.teller, self._context)
+        self._family(found, name)
+        servers = Servers(self._above(found, method), self._around.known, self._around.teller, self._context)
         reals = servers.real_servers(self._item)
         if not reals:
             code = "LB0416" if servers.unsupported else "LB0401"
             self._report.add(code, f"virtual server {name} has no real servers: it is left out", self._place)
             return None
-        laddr_group_name = self._local_addresses(method, reals, name)
+        laddr_group_name = self._local_addresses(method.method, reals, name)
         sorry_server, sorry_inhibit = servers.sorry_server(self._item)
         quorum, hysteresis = self._quorum(reals, name)
-        item = self._item
+        item, commands = self._item, self._around.known.commands
+        words = Words(item, name, protocol, self._context)
+        all_ports = any(not address.port for address in found.addresses)
         return VirtualServer(
             name=name,
-            addresses=self._served(addresses, reals, name),
+            addresses=self._served(found.addresses, reals, name),
+            fwmarks=found.marks,
             protocol=protocol,
             lb_algo=lb_algo,
             real_servers=reals,
@@ -105,15 +129,21 @@ class _Service:
             sorry_server_inhibit=sorry_inhibit,
             quorum=quorum,
             hysteresis=hysteresis,
-            alpha=item.last("alpha") is not None,
-            omega=item.last("omega") is not None,
-            delay_loop=item.get("delay_loop", 60.0),
-            establish_timeout=self._establish_timeout(),
-            quorum_up=self._around.known.commands.of(item, "quorum_up"),
-            quorum_down=self._around.known.commands.of(item, "quorum_down"),
+            quorum_up=commands.of(item, "quorum_up"),
+            quorum_down=commands.of(item, "quorum_down"),
             smtp_alert=self._around.teller.alert(item, "smtp_alert_checker", otherwise=False),
-            ha_suspend=item.last("ha_suspend") is not None,
+            **words.build(True in found.families, all_ports=all_ports),
         )
+
+    def _form(self) -> None:
+        """Raises UnsupportedError for a kind of service that is not there yet."""
+        head = self._head
+        form = "fwmark" if head.fwmark is not None else "match" if head.match is not None else ""
+        if form and FORMS[form].status is not Status.WORKS:
+            what = "by firewall mark" if form == "fwmark" else "by match"
+            message = f"a virtual server {what} is not there yet: {FORMS[form].consequence}"
+            self._report.add("LB0416", message, self._place)
+            raise kinds.UnsupportedError
 
     def _protocol(self) -> Protocol:
         """Raises UnsupportedError."""
@@ -125,8 +155,9 @@ class _Service:
         if self._head.fwmark is not None:
             message = f"{self._title()}: protocol is ignored for a firewall mark"
             self._report.add("LB0421", message, item.node.place())
-        if item.value not in ("TCP", "UDP"):
-            message = f"protocol {item.value} is not there yet: the virtual server is left out"
+        row = item.row.words[item.value] if item.row is not None else None
+        if row is not None and row.status is not Status.WORKS:
+            message = f"protocol {item.value} is not there yet: {row.consequence}"
             self._report.add("LB0424", message, item.node.place(1), expected="TCP or UDP")
             raise kinds.UnsupportedError
         return Protocol(item.value)
@@ -135,40 +166,51 @@ class _Service:
         return f"virtual server {' '.join(self._item.node.words[1:])}"
 
     def _name(self, protocol: Protocol) -> str:
-        """keepalived's own: ``[10.0.0.1]:tcp:80``."""
-        if self._head.group is not None:
-            return self._head.group
-        where = self._head.endpoint
-        return "" if where is None else f"[{where.address}]:{protocol.value.lower()}:{where.port or 0}"
-
-    def _addresses(self, protocol: Protocol, name: str) -> tuple[ServiceAddress, ...] | None:
-        if self._head.group is not None:
-            entries = self._groups.get(name)
-            if entries is None:
-                message = f"there is no virtual_server_group '{name}': the virtual server is left out"
-                self._report.add("LB0410", message, self._place)
-                return None
-            return tuple(ServiceAddress(address, port, protocol) for address, port in entries) or None
-        where = self._head.endpoint
+        """keepalived's own: ``[10.0.0.1]:tcp:80``, ``FWM 5`` or the name of the group."""
+        head = self._head
+        if head.fwmark is not None:
+            return f"FWM {head.fwmark}"
+        where = head.endpoint
         if where is None:
-            what = "by firewall mark" if self._head.fwmark is not None else "by match"
-            message = f"a virtual server {what} is not there yet: it is left out"
-            self._report.add("LB0416", message, self._place)
-            return None
-        if self._head.ranged:
+            return head.group or head.match or ""
+        return f"[{where.address}]:{protocol.value.lower()}:{where.port or 0}"
+
+    def _found(self, protocol: Protocol, name: str) -> _Found | None:
+        """Where clients come to. None where that is nowhere, which is said."""
+        head = self._head
+        if head.group is not None:
+            return self._of_group(protocol, head.group)
+        if head.fwmark is not None:
+            family = self._item.get("ip_family") or self._family_of_servers()
+            return _Found((), (FirewallMark(head.fwmark, family),))
+        where = head.endpoint
+        if where is None:
+            return _Found((), ())
+        if head.ranged:
             message = f"a virtual_server has one address: {where.address} is used"
             self._report.add("LB0108", message, self._place, expected="virtual_server_group for a range")
-        if not where.port:
-            self._all_ports(name)
+        if not where.port and FORMS["(all ports)"].status is not Status.WORKS:
+            Words(self._item, name, protocol, self._context).build(is_ipv6(where.address), all_ports=True)
+            message = f"{name}: a service for all ports is not there yet: it is left out"
+            self._report.add("LB0416", message, self._place)
             return None
-        return (ServiceAddress(where.address, where.port, protocol),)
+        return _Found((ServiceAddress(where.address, where.port or 0, protocol),), ())
 
-    def _all_ports(self, name: str) -> None:
-        if self._item.last("persistence_timeout", "persistence_granularity") is None:
-            message = f"{name}: port 0 is only valid for persistent services: persistence is assumed"
-            self._report.add("LB0418", message, self._place)
-        message = f"{name}: a service for all ports is not there yet: it is left out"
-        self._report.add("LB0416", message, self._place)
+    def _of_group(self, protocol: Protocol, name: str) -> _Found | None:
+        entries = self._groups.get(name)
+        if entries is None:
+            message = f"there is no virtual_server_group '{name}': the virtual server is left out"
+            self._report.add("LB0410", message, self._place)
+            return None
+        addresses = tuple(ServiceAddress(address, port, protocol) for address, port in entries.addresses)
+        family = self._item.get("ip_family") or self._family_of_servers()
+        marks = tuple(FirewallMark(mark.mark, mark.family or family) for mark in entries.marks)
+        return _Found(addresses, marks) if addresses or marks else None
+
+    def _family_of_servers(self) -> str:
+        """Of a firewall mark that names none: that of the first server."""
+        first = next(self._item.all("real_server"), None)
+        return "inet6" if first is not None and is_ipv6(first.value.address) else "inet"
 
     def _scheduler(self, name: str) -> str:
         found: str | None = None
@@ -177,45 +219,31 @@ class _Service:
         if found is None:
             message = f"{name}: no lb_algo set: {kinds.DEFAULT_SCHEDULER} is used"
             self._report.add("LB0402", message, self._place)
-        self._flags()
         return found or kinds.DEFAULT_SCHEDULER
 
-    def _flags(self) -> None:
-        """``sh-port`` and its kin belong to their scheduler, and stand after it."""
-        algo = ""
-        for item in self._item.items or ():
-            if item.name in ("lb_algo", "lvs_sched"):
-                algo = item.value
-            elif item.name in _FLAG_OF and algo not in _FLAG_OF[item.name]:
-                only = " and ".join(_FLAG_OF[item.name])
-                message = f"{item.name} applies to the scheduler {only} only, after lb_algo: ignored"
-                self._report.add("LB0419", message, item.node.place())
-        ops = self._item.last("ops")
-        protocol = self._item.get("protocol", "UDP")
-        if ops is not None and protocol != "UDP":
-            self._report.add("LB0417", "one-packet scheduling requires UDP: ignored", ops.node.place())
-
-    def _method(self, name: str) -> ForwardingMethod:
+    def _method(self, name: str) -> Method:
         """Raises UnsupportedError."""
-        found: ForwardingMethod | None = None
+        found: Method | None = None
+        if self._head.match is not None:
+            found = Method(ForwardingMethod.SNAT)
         for item in self._item.all("lb_kind", "lvs_method"):
             found = kinds.method(item, self._context) or found
         if found is None:
             self._report.add("LB0403", f"{name}: no lb_kind set: NAT is used", self._place)
-        return found or ForwardingMethod.NAT
+        return found or Method(ForwardingMethod.NAT)
 
-    def _family(self, addresses: Sequence[ServiceAddress], name: str) -> None:
+    def _family(self, found: _Found, name: str) -> None:
         item = self._item.last("ip_family")
-        if item is not None and is_ipv6(addresses[0].address) != (item.value == "inet6"):
+        if item is not None and (item.value == "inet6") not in found.families:
             message = f"{name}: the addresses are not of family {item.value}: ignored"
             self._report.add("LB0423", message, item.node.place(1))
 
-    def _above(self, addresses: Sequence[ServiceAddress], method: ForwardingMethod) -> Above:
+    def _above(self, found: _Found, method: Method) -> Above:
         """What real servers inherit."""
-        ports = {address.port for address in addresses}
+        ports = {address.port for address in found.addresses}
         item = self._item
         return Above(
-            families=frozenset(is_ipv6(address.address) for address in addresses),
+            families=found.families or frozenset((True, False)),
             port=ports.pop() if len(ports) == 1 else 0,
             method=method,
             weight=item.get("weight", 1),
@@ -271,31 +299,11 @@ class _Service:
         self, addresses: tuple[ServiceAddress, ...], reals: Sequence[RealServer], name: str
     ) -> tuple[ServiceAddress, ...]:
         """A group may mix families; one without a server of its own is not served."""
+        if any(real.method is ForwardingMethod.TUN for real in reals):
+            return addresses  # what is wrapped may be of the other family
         families = {is_ipv6(real.address) for real in reals}
         served = tuple(address for address in addresses if is_ipv6(address.address) in families)
         if len(served) < len(addresses):
             message = f"{name}: no real server is of the family of some addresses: those are left out"
             self._report.add("LB0410", message, self._place)
         return served
-
-    def _establish_timeout(self) -> int:
-        """DPVS clamps to 1–3600 s; 0 is the dataplane's own."""
-        item = self._item.last("establish_timeout")
-        if item is None or item.value == 0:
-            return 0
-        given: int = item.value
-        clamped = min(3600, max(1, given))
-        if clamped != given:
-            self._report.add("LB0202", f"establish_timeout {given}: {clamped} is used", item.node.place(1))
-        return clamped
-
-
-_FLAG_OF = {
-    "hashed": ("sh", "mh"),
-    "sh-port": ("sh",),
-    "sh-fallback": ("sh",),
-    "mh-port": ("mh",),
-    "mh-fallback": ("mh",),
-}
-
-

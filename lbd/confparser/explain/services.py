@@ -147,6 +147,12 @@ STORIES: dict[str, Story] = {
         vs("ip_family inet6"),
         vs("ip_family inet"),
     ),
+    "LB0425": story(
+        "daddr_group_name names a deny_address_group, and waddr_group_name an allow_address_group, that is not there."
+        " It is ignored: every client is let in.",
+        vs("daddr_group_name BAD"),
+        block("deny_address_group BAD", "10.66.0.1-9") + vs("daddr_group_name BAD"),
+    ),
     "LB0424": story(
         "This version does not balance the protocol yet. The service is left out.",
         vs().replace("protocol TCP", "protocol ICMP"),

@@ -247,15 +247,12 @@ _DPVS = [
     _dpvs("bps", values.number(), "0, no limit", "octets a second", "no limit is kept"),
     _dpvs("limit_proportion", values.number(), "100", "percent of packets let through", "everything is let through"),
     _dpvs("hash_target", values.text("sip or qid"), "sip", "what conhash looks at", _NO_FLAG),
-    *(
-        _dpvs(name, values.text(expected), "any", meaning, _NO_SNAT, fields=(f"Match.{field}",))
-        for name, expected, meaning, field in (
-            ("src-range", "ADDRESS[-END][:PORT[-END]]", "sources that an SNAT service matches", "source"),
-            ("dst-range", "ADDRESS[-END][:PORT[-END]]", "destinations that an SNAT service matches", "destination"),
-            ("oif", "an interface name", "interface that matching packets leave by", "oif"),
-            ("iif", "an interface name", "interface that matching packets come by", "iif"),
-        )
-    ),
+    _dpvs("src-range", addresses.span(), "any", "sources that an SNAT service matches", _NO_SNAT,
+          fields=("Match.source",)),
+    _dpvs("dst-range", addresses.span(), "any", "destinations that an SNAT service matches", _NO_SNAT,
+          fields=("Match.destination",)),
+    _dpvs("oif", values.INTERFACE, "any", "interface that matching packets leave by", _NO_SNAT, fields=("Match.oif",)),
+    _dpvs("iif", values.INTERFACE, "any", "interface that matching packets come by", _NO_SNAT, fields=("Match.iif",)),
 ]  # fmt: skip
 
 VIRTUAL_SERVER = block(of("VirtualServer", [*_KIND, *_SERVERS, *_LATER, *_DPVS]))
@@ -278,6 +275,14 @@ SERVICE_FORMS = words(
         values.text("a virtual_server_group"),
         "",
         "all addresses of that group",
+        fields=("VirtualServer.addresses",),
+    ),
+    later(
+        "(all ports)",
+        NOTHING,
+        "",
+        "an address with port 0 or none: all ports, with persistence",
+        _KINDS_LEFT_OUT,
         fields=("VirtualServer.addresses",),
     ),
     later(
