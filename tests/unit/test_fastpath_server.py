@@ -54,7 +54,9 @@ async def test_another_version_is_refused_in_words(server):
     reader, writer = await asyncio.open_unix_connection(server.path)
     writer.write(wire.pack(api.Hello(version=99)))
     reply = await wire.receive(reader, wire.decoder(api.Reply))
-    assert reply == api.Refused("this dp process speaks version 1, the client 99: restart the older one")
+    assert reply == api.Refused(
+        f"this dp process speaks version {api.VERSION}, the client 99: restart the older one"
+    )
     writer.close()
 
 
