@@ -118,7 +118,9 @@ async def test_user_groups_signals_streams_and_descriptors(scripts):
         said = Path(place, "said").read_text().splitlines()
     assert (outcome.ok, outcome.warning) == (True, "")
     assert said[:3] == [str(NOBODY), str(NOBODY), f"{NOBODY} 4"]
-    assert int(said[3].split()[1], 16) == 0
+    ignored = int(said[3].split()[1], 16)
+    # two numbers are the C library's own, and whoever started the tests may have left them ignored
+    assert not any(ignored >> (number - 1) & 1 for number in signal.valid_signals())
     assert not any("socket:" in line or "pipe:" in line for line in said[4:])
 
 
