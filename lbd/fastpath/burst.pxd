@@ -35,6 +35,7 @@ cdef struct Meta:
 
 cdef struct Burst:
     uint32_t n
+    uint32_t missed              # packets that lookup found no connection for
     uint32_t created             # changes of the connection table in this burst so far
     bint taken                   # from another worker, which found us to be the owner
     rte_mbuf *m[BURST]

@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp, memcpy, memset
 from lbd.fastpath.atomic cimport atomic_add, set16, set32, u16, u32
 from lbd.fastpath.burst cimport (BURST, M_ACK, M_FIN, M_FRAGMENT, M_ICMP_ERROR, M_RST, M_SYN, Burst, Meta, end)
-from lbd.fastpath.dpdk.eal cimport likely, unlikely
+from lbd.fastpath.dpdk.eal cimport likely, rte_prefetch0, unlikely
 from lbd.fastpath.dpdk.net cimport be16
 from lbd.fastpath.hdr.csum cimport fold, sum_words
 from lbd.fastpath.reasons cimport *
@@ -19,8 +19,12 @@ from lbd.fastpath.stage.steer cimport hand_over, owner_of
 from lbd.fastpath.state cimport Worker
 from lbd.fastpath.table.conn cimport (C_ONE_KEY, C_USED, FORWARD, REPLY, Conn, ConnTable, conn_alloc, conn_at, conn_find,
                                       conn_insert, conn_key, conn_release)
-from lbd.fastpath.table.directory cimport Real, Service
+from lbd.fastpath.table.directory cimport K_SERVICE, Entry, Real, Service, lookup, page_of
 from lbd.fastpath.table.laddr cimport Laddr, port_give, port_take
+
+
+cdef enum:
+    FEW = 4                      # packets of no connection that are worth a look ahead
 
 
 cdef inline bint martian(Meta *k) noexcept nogil:
@@ -148,6 +152,8 @@ cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
         return DROP_NO_SERVER
     if real.local:
         return PUNT_LOCAL_SERVER
+    rte_prefetch0(&w.shared.slots[real.slot])
+    rte_prefetch0(&w.counters[real.slot])
     verdict = create(w, k, s, real)
     b.created += verdict == LIVE
     return verdict
@@ -183,10 +189,50 @@ cdef inline bint let_go(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     return True
 
 
+cdef inline void foresee(Worker *w, Burst *b) noexcept nogil:
+    """Where many packets of a burst are of no connection: their services, each touch of memory a pass ahead."""
+    cdef const Entry *e
+    cdef Service *s
+    cdef uint8_t dst[BURST][16]
+    cdef uint32_t of[BURST]
+    cdef uint32_t page[BURST]
+    cdef Service *service[BURST]
+    cdef uint32_t n = 0
+    cdef uint32_t i
+    cdef Meta *k
+    for i in range(b.n):
+        k = &b.meta[i]
+        if k.verdict != LIVE or k.ref != 0 or k.flags & (M_FRAGMENT | M_ICMP_ERROR):
+            continue
+        of[n] = i
+        wide(dst[n], k.addresses + (4 if k.family == 4 else 16), k.family)
+        page[n] = page_of(dst[n], k.ports >> 16, k.proto, K_SERVICE)
+        rte_prefetch0(&w.root.pages[page[n]])
+        n += 1
+    if n < FEW:
+        return
+    for i in range(n):
+        rte_prefetch0(w.root.pages[page[i]])
+    for i in range(n):
+        k = &b.meta[of[i]]
+        e = lookup(w.root, dst[i], k.ports >> 16, k.proto, K_SERVICE)
+        service[i] = <Service *>e.value if e != NULL else NULL
+        rte_prefetch0(service[i])
+    for i in range(n):
+        s = service[i]
+        if s != NULL:
+            rte_prefetch0(&w.shared.slots[s.slot])
+            rte_prefetch0(s.reals)
+            rte_prefetch0(s.sequence)
+            rte_prefetch0(s.laddrs)
+
+
 cdef inline void st_connect(Worker *w, Burst *b) noexcept nogil:
     cdef uint32_t i
     cdef Meta *k
     b.created = 0
+    if unlikely(b.missed >= FEW):
+        foresee(w, b)
     for i in range(b.n):
         k = &b.meta[i]
         if k.verdict != LIVE:

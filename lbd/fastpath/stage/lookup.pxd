@@ -2,14 +2,20 @@
 """lookup: keys to connections, in bulk, each touch of memory a pass ahead of its use."""
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from lbd.fastpath.burst cimport BURST, M_FRAGMENT, Burst, Meta
-from lbd.fastpath.dpdk.eal cimport likely
+from lbd.fastpath.dpdk.eal cimport likely, rte_prefetch0
 from lbd.fastpath.reasons cimport LIVE
 from lbd.fastpath.state cimport Worker
-from lbd.fastpath.table.conn cimport ConnTable, conn_candidate, conn_find, same_key
+from lbd.fastpath.table.conn cimport Conn, ConnTable, conn_at, conn_candidate, conn_find, same_key
 
 
 cdef inline ConnTable *table_of(Worker *w, Meta *k) noexcept nogil:
     return &w.table4 if k.family == 4 else &w.table6
+
+
+cdef inline void touch(Worker *w, Conn *c, uint32_t direction) noexcept nogil:
+    """What deliver and output will write and read of it: many services have many counters."""
+    rte_prefetch0(&w.counters[c.real])
+    rte_prefetch0(&w.shared.hops[c.hop[direction]])
 
 
 cdef inline void st_lookup(Worker *w, Burst *b) noexcept nogil:
@@ -17,6 +23,7 @@ cdef inline void st_lookup(Worker *w, Burst *b) noexcept nogil:
     cdef uint32_t i
     cdef Meta *k
     cdef ConnTable *t
+    b.missed = 0
     for i in range(b.n):
         k = &b.meta[i]
         candidate[i] = 0
@@ -31,3 +38,7 @@ cdef inline void st_lookup(Worker *w, Burst *b) noexcept nogil:
             k.ref = candidate[i]
         else:
             k.ref = conn_find(t, k.hash, k.addresses, k.ports, k.proto)
+            if k.ref == 0:
+                b.missed += 1
+                continue
+        touch(w, conn_at(t, k.ref >> 1), k.ref & 1)

@@ -11,7 +11,7 @@ from lbd.fastpath.atomic cimport mum, u64
 from lbd.fastpath.dpdk.rib cimport rte_rib, rte_rib6
 
 cdef enum:
-    PAGES = 1024
+    PAGES = 16384                # one entry a page or two, at 10,000 services; the root is 128 KiB
     MAX_PATHS = 8
 
 cdef enum:                       # Kind: of an entry; what its value is
