@@ -35,11 +35,13 @@ cdef struct Meta:
 
 cdef struct Burst:
     uint32_t n
-    uint32_t missed              # packets that lookup found no connection for
+    uint32_t openers             # packets that may open a connection: of none, or with SYN
     uint32_t created             # changes of the connection table in this burst so far
     bint taken                   # from another worker, which found us to be the owner
     rte_mbuf *m[BURST]
     Meta meta[BURST]
+    uint8_t side[BURST]          # of packets of no connection: what makes them ours (claim.pxd)
+    void *service[BURST]         # and their Service, or NULL
     uint8_t turned[BURST][32]    # addresses of embedded packets, turned round
 
 cdef inline void end(Burst *b, uint32_t i, int verdict) noexcept nogil:

@@ -19,7 +19,7 @@ from lbd.fastpath.stage.steer cimport hand_over, owner_of
 from lbd.fastpath.state cimport Worker
 from lbd.fastpath.table.conn cimport (C_ONE_KEY, C_USED, FORWARD, REPLY, Conn, ConnTable, conn_alloc, conn_at, conn_find,
                                       conn_insert, conn_key, conn_release)
-from lbd.fastpath.table.directory cimport K_SERVICE, Entry, Real, Service, lookup, page_of
+from lbd.fastpath.table.directory cimport K_SERVICE, Real, Service, page_of
 from lbd.fastpath.table.laddr cimport Laddr, port_give, port_take
 
 
@@ -126,10 +126,10 @@ cdef inline int create(Worker *w, Meta *k, Service *s, Real *real) noexcept nogi
 
 cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     cdef Meta *k = &b.meta[i]
-    cdef Service *s = NULL
+    cdef Service *s = <Service *>b.service[i]
     cdef Real *real
     cdef int verdict
-    cdef int side = claim(w.root, k, &s)
+    cdef int side = b.side[i]
     cdef uint32_t owner
     if side == NOT_OURS:
         return PASS_NOT_CLAIMED
@@ -172,6 +172,14 @@ cdef inline bint begins_anew(Worker *w, Meta *k) noexcept nogil:
     return w.shared.slots[c.real].closed != 0
 
 
+cdef inline void ask(Worker *w, Burst *b, uint32_t i) noexcept nogil:
+    """What makes packet i ours, and its service."""
+    cdef Service *s = NULL
+    b.side[i] = <uint8_t>claim(w.root, &b.meta[i], &s)
+    b.service[i] = s
+    rte_prefetch0(s)
+
+
 cdef inline bint let_go(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     """Ends the connection of packet i, which begins anew. Not while an earlier packet of the burst is still to be
     delivered by it; later ones are looked up again."""
@@ -183,44 +191,44 @@ cdef inline bint let_go(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     for j in range(i + 1, b.n):
         if b.meta[j].ref >> 1 == index and b.meta[j].family == b.meta[i].family:
             b.meta[j].ref = 0
+            ask(w, b, j)
     conn_end(w, table_of(w, &b.meta[i]), index)
     b.meta[i].ref = 0
+    ask(w, b, i)
     b.created += 1
     return True
 
 
-cdef inline void foresee(Worker *w, Burst *b) noexcept nogil:
-    """Where many packets of a burst are of no connection: their services, each touch of memory a pass ahead."""
-    cdef const Entry *e
-    cdef Service *s
-    cdef uint8_t dst[BURST][16]
-    cdef uint32_t of[BURST]
+cdef inline void fetch_services(Worker *w, Burst *b) noexcept nogil:
+    """The pages of the directory where the services of packets without a connection stand, all at once."""
+    cdef uint8_t dst[16]
     cdef uint32_t page[BURST]
-    cdef Service *service[BURST]
     cdef uint32_t n = 0
     cdef uint32_t i
     cdef Meta *k
     for i in range(b.n):
         k = &b.meta[i]
-        if k.verdict != LIVE or k.ref != 0 or k.flags & (M_FRAGMENT | M_ICMP_ERROR):
-            continue
-        of[n] = i
-        wide(dst[n], k.addresses + (4 if k.family == 4 else 16), k.family)
-        page[n] = page_of(dst[n], k.ports >> 16, k.proto, K_SERVICE)
-        rte_prefetch0(&w.root.pages[page[n]])
-        n += 1
-    if n < FEW:
-        return
+        if k.verdict == LIVE and k.ref == 0 and not k.flags & (M_FRAGMENT | M_ICMP_ERROR):
+            wide(dst, k.addresses + (4 if k.family == 4 else 16), k.family)
+            page[n] = page_of(dst, k.ports >> 16, k.proto, K_SERVICE)
+            rte_prefetch0(&w.root.pages[page[n]])
+            n += 1
     for i in range(n):
         rte_prefetch0(w.root.pages[page[i]])
-    for i in range(n):
-        k = &b.meta[of[i]]
-        e = lookup(w.root, dst[i], k.ports >> 16, k.proto, K_SERVICE)
-        service[i] = <Service *>e.value if e != NULL else NULL
-        rte_prefetch0(service[i])
-    for i in range(n):
-        s = service[i]
-        if s != NULL:
+
+
+cdef inline void claim_missed(Worker *w, Burst *b) noexcept nogil:
+    """What makes the packets without a connection ours, each touch of memory a pass ahead of its use."""
+    cdef uint32_t i
+    cdef Service *s
+    if b.openers >= FEW:
+        fetch_services(w, b)
+    for i in range(b.n):
+        if b.meta[i].verdict == LIVE and b.meta[i].ref == 0:
+            ask(w, b, i)
+    for i in range(b.n):
+        if b.meta[i].verdict == LIVE and b.meta[i].ref == 0 and b.service[i] != NULL:
+            s = <Service *>b.service[i]
             rte_prefetch0(&w.shared.slots[s.slot])
             rte_prefetch0(s.reals)
             rte_prefetch0(s.sequence)
@@ -231,8 +239,9 @@ cdef inline void st_connect(Worker *w, Burst *b) noexcept nogil:
     cdef uint32_t i
     cdef Meta *k
     b.created = 0
-    if unlikely(b.missed >= FEW):
-        foresee(w, b)
+    if likely(b.openers == 0):
+        return
+    claim_missed(w, b)
     for i in range(b.n):
         k = &b.meta[i]
         if k.verdict != LIVE:

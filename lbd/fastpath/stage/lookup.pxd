@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """lookup: keys to connections, in bulk, each touch of memory a pass ahead of its use."""
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
-from lbd.fastpath.burst cimport BURST, M_FRAGMENT, Burst, Meta
+from lbd.fastpath.burst cimport BURST, M_FRAGMENT, M_SYN, Burst, Meta
 from lbd.fastpath.dpdk.eal cimport likely, rte_prefetch0
 from lbd.fastpath.reasons cimport LIVE
 from lbd.fastpath.state cimport Worker
@@ -23,7 +23,7 @@ cdef inline void st_lookup(Worker *w, Burst *b) noexcept nogil:
     cdef uint32_t i
     cdef Meta *k
     cdef ConnTable *t
-    b.missed = 0
+    b.openers = 0
     for i in range(b.n):
         k = &b.meta[i]
         candidate[i] = 0
@@ -32,6 +32,7 @@ cdef inline void st_lookup(Worker *w, Burst *b) noexcept nogil:
     for i in range(b.n):
         k = &b.meta[i]
         if k.verdict != LIVE or k.flags & M_FRAGMENT:
+            b.openers += k.verdict == LIVE
             continue
         t = table_of(w, k)
         if likely(candidate[i] != 0 and same_key(t, candidate[i], k.addresses, k.ports, k.proto)):
@@ -39,6 +40,7 @@ cdef inline void st_lookup(Worker *w, Burst *b) noexcept nogil:
         else:
             k.ref = conn_find(t, k.hash, k.addresses, k.ports, k.proto)
             if k.ref == 0:
-                b.missed += 1
+                b.openers += 1
                 continue
+        b.openers += k.flags & M_SYN
         touch(w, conn_at(t, k.ref >> 1), k.ref & 1)
