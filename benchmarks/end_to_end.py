@@ -36,7 +36,7 @@ Measured = dict[str, float]
 
 def wrk(wires: Wires, way: Way, *options: str) -> str:
     """Raises RuntimeError where a request was not answered as it should be."""
-    command = ["wrk", "-t1", f"-c{AT_A_TIME}", f"-d{SECONDS}s", *options, f"http://{way.at}/"]
+    command = ["wrk", "-t1", f"-c{AT_A_TIME}", f"-d{SECONDS}s", *options, f"http://{way.at}:80/"]
     said = wires.client.run(*command)
     if found := re.search(r"Non-2xx.*|Socket errors: connect [1-9].*", said):
         raise RuntimeError(f"{way.name}: {found[0]}")

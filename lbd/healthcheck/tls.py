@@ -47,6 +47,7 @@ class TlsStream:
         """Raises LocalError."""
         self._sock = sock
         self._reader = Reader(sock)
+        self._closed = False
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         try:
             self._tls = context(files).wrap_bio(self._in, self._out, server_hostname=name)
@@ -62,7 +63,7 @@ class TlsStream:
                 await self._flush()
                 await self._receive()
             except ssl.SSLError as error:
-                raise AnswerError(Failure.TLS, f"TLS handshake failed: {_words(error)}") from error
+                raise AnswerError(Failure.TLS, f"TLS handshake failed: {self._words(error)}") from error
             else:
                 await self._flush()
                 return
@@ -79,10 +80,12 @@ class TlsStream:
             except ssl.SSLWantReadError:
                 await self._flush()  # of what the other side may have asked of TLS itself
                 await self._receive()
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            except ssl.SSLZeroReturnError:
                 return b""
             except ssl.SSLError as error:
-                raise AnswerError(Failure.TLS, f"TLS failed: {_words(error)}") from error
+                if self._is_end(error):
+                    return b""
+                raise AnswerError(Failure.TLS, f"TLS failed: {self._words(error)}") from error
 
     async def say_goodbye(self) -> None:
         """close_notify, without waiting for the other side's; and the connection is then not reset."""
@@ -95,14 +98,18 @@ class TlsStream:
         if data := await self._reader.chunk():
             self._in.write(data)
         else:
+            self._closed = True
             self._in.write_eof()
 
     async def _flush(self) -> None:
         if self._out.pending:
             await asyncio.get_running_loop().sock_sendall(self._sock, self._out.read())
 
+    def _is_end(self, error: ssl.SSLError) -> bool:
+        """The connection ended without form. Python 3.11.2 has no name and no reason for that."""
+        return isinstance(error, ssl.SSLEOFError) or (self._closed and not error.reason)
 
-def _words(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLEOFError):
-        return "the connection was closed"
-    return (error.reason or "of no kind that is known").lower().replace("_", " ")
+    def _words(self, error: ssl.SSLError) -> str:
+        if self._is_end(error):
+            return "the connection was closed"
+        return (error.reason or "of no kind that is known").lower().replace("_", " ")
