@@ -1,123 +1,123 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is configured, and how it becomes entries of the directory.
+"""What is configured, and how it becomes entries of the directory. It is swapped; state is not (``live.py``).
 
-Configuration is swapped, state is not: a service and each of its real servers have a slot (counters, live connections,
-the scheduler's cursor) that lives until it is unconfigured and its last connection is gone; one that comes back before
-gets its slot back. Until then what they claim stays claimed, so that live connections go on.
+A change costs its own size, whatever the number of services: what must be found again by a pool's name or by an
+address has an index, and only what is leaving is looked at while it leaves.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Protocol
 
 from lbd.fastpath import api
 from lbd.fastpath.claim import Claims
+from lbd.fastpath.live import (
+    K_CLAIMED,
+    K_HOST,
+    K_SERVICE,
+    Change,
+    Key,
+    Live,
+    RefusedChange,
+    SlotFace,
+    Slots,
+    packed,
+)
+from lbd.fastpath.local_pools import LaddrFace, LocalPools
 from lbd.fastpath.sequence import sequence
 from lbd.fastpath.states import TICKS_PER_SECOND, ticks
 
-K_SERVICE, K_LOCAL, K_NAT_SOURCE, K_CLAIMED, K_NAT_ADDRESS, K_HOST, K_NEIGHBOUR = range(1, 8)
-"""As in table/directory.pxd."""
-
 METHODS = {api.Method.FNAT: 1, api.Method.NAT: 2, api.Method.DR: 3}
 SCHEDULERS = {"rr": 0, "wrr": 0, "wlc": 1}
-FIRST_LOCAL_PORT = 1025
-LAST_LOCAL_PORT = 65535
-
-Key = tuple[bytes, int, int, int]
-"""Address, port, protocol, kind."""
-Change = tuple[bytes, int, int, int, Any]
 
 
-class Face(Protocol):
+class Face(SlotFace, LaddrFace, Protocol):
     """What this module needs of ``_dp.Dataplane``."""
 
     def publish(self, changes: list[Change]) -> None: ...
-    def set_laddr(self, index: int, address: bytes, lo: int, hi: int) -> None: ...
-    def laddr_used(self, index: int) -> int: ...
     def set_timeouts(self, ticks: tuple[int, ...]) -> None: ...
-    def counters(self, slot: int) -> tuple[int, int, int, int, int, int, int]: ...
-    def clear_slot(self, slot: int) -> None: ...
-    def close_slot(self, slot: int, closed: bool) -> None: ...
 
 
-class RefusedChange(Exception):  # noqa: N818  a refusal of theirs, not an error of ours
-    """Nothing was changed; the text says why."""
+class Wanted:
+    """What a list of changes asks for beside what there is."""
 
+    def __init__(self, live: Mapping[api.ServiceKey, Live], pools: Mapping[str, api.LocalPool]) -> None:
+        self._live = live
+        self.pools = dict(pools)
+        self.services: dict[api.ServiceKey, api.Service | None] = {}
+        """Of those that are touched; None: to be deleted."""
+        self.timeouts: api.Timeouts | None = None
 
-def packed(address: str) -> bytes:
-    try:
-        return ip_address(address).packed
-    except ValueError:
-        raise RefusedChange(f"{address!r} is not an address") from None
+    def service(self, key: api.ServiceKey) -> api.Service | None:
+        if key in self.services:
+            return self.services[key]
+        live = self._live.get(key)
+        return None if live is None or live.draining else live.conf
 
+    def take(self, change: api.Change, users: Mapping[str, set[api.ServiceKey]]) -> None:
+        match change:
+            case api.SetPool(pool):
+                self.pools[pool.name] = pool
+                for key in sorted(users.get(pool.name, ())):
+                    self.services.setdefault(key, self.service(key))
+            case api.DeletePool(name):
+                self.pools.pop(name, None)
+                for key in sorted(users.get(name, ())):
+                    self.services.setdefault(key, self.service(key))
+            case api.SetService(service):
+                self.services[service.key] = service
+            case api.DeleteService(key):
+                self.services[key] = None
+            case api.SetTimeouts(timeouts):
+                self.timeouts = timeouts
 
-class Slots:
-    """Numbers for what lives longer than a configuration."""
-
-    def __init__(self, dp: Face, n: int) -> None:
-        self._dp = dp
-        self._free = list(range(n - 1, 0, -1))
-
-    def take(self) -> int:
-        if not self._free:
-            raise RefusedChange("every slot for services and real servers is in use")
-        slot = self._free.pop()
-        self._dp.clear_slot(slot)
-        return slot
-
-    def give(self, slot: int) -> None:
-        self._free.append(slot)
-
-
-class Live:
-    """A service from its first configuration to its last connection."""
-
-    def __init__(self, conf: api.Service, slot: int) -> None:
-        self.conf = conf
-        self.slot = slot
-        self.reals: dict[tuple[str, int], int] = {}
-        """Slots, also of real servers that are configured no more."""
-        self.methods: dict[tuple[str, int], api.Method] = {}
-        self.draining = False
-        self.gone = [0] * 5
-        """Counters of the slots given back."""
-
-    def entries(self) -> set[Key]:
-        """All but the service's own, which has a value."""
-        proto = self.conf.key.protocol.value
-        out: set[Key] = {(packed(self.conf.key.address), 0, 0, K_CLAIMED)}
-        for (address, port), method in self.methods.items():
-            if method is api.Method.NAT:
-                out.add((packed(address), port, proto, K_NAT_SOURCE))
-                out.add((packed(address), 0, 0, K_NAT_ADDRESS))
-        return out
+    def check(self) -> None:
+        """Raises RefusedChange."""
+        for key, service in self.services.items():
+            if service is None:
+                continue
+            if service.pool is not None and service.pool not in self.pools:
+                known = key in self._live and self._live[key].conf.pool == service.pool
+                raise RefusedChange(
+                    f"pool {service.pool!r} is still named by {key}"
+                    if known
+                    else f"{key}: {service.pool!r} is no pool of local addresses"
+                )
+            _validate(service, self.pools)
 
 
 class Configuration:
     def __init__(self, dp: Face, *, slots: int, laddrs: int) -> None:
         self._dp = dp
         self._slots = Slots(dp, slots)
+        self._locals = LocalPools(dp, laddrs)
         self._live: dict[api.ServiceKey, Live] = {}
-        self._pools: dict[str, api.LocalPool] = {}
+        self._leaving: set[api.ServiceKey] = set()
+        self._by_pool: defaultdict[str, set[api.ServiceKey]] = defaultdict(set)
+        self._by_address: defaultdict[str, set[api.ServiceKey]] = defaultdict(set)
+        """Of a service and of its real servers: who has to be looked at when the machine gets or loses it."""
         self._timeouts = api.Timeouts()
         self._refs: Counter[Key] = Counter()
         self._host: dict[str, frozenset[str]] = {}
-        self._laddr_index: dict[str, int] = {}
-        self._laddr_range: dict[str, tuple[int, int]] = {}
-        self._laddr_free = list(range(laddrs - 1, -1, -1))
+        self._claims: Claims | None = None
         dp.set_timeouts(ticks(self._timeouts))
 
     # --- reading
 
     def table(self) -> api.Table:
         confs = sorted((x.conf for x in self._live.values() if not x.draining), key=lambda s: s.key)
-        pools = sorted(self._pools.values(), key=lambda p: p.name)
+        pools = sorted(self._locals.pools().values(), key=lambda p: p.name)
         return api.Table(services=tuple(confs), pools=tuple(pools), timeouts=self._timeouts)
 
     def claims(self) -> Claims:
+        """The same object until something else is claimed."""
+        if self._claims is None:
+            self._claims = self._new_claims()
+        return self._claims
+
+    def _new_claims(self) -> Claims:
         services: set[tuple[str, int, int]] = set()
         here: set[tuple[str, int, int]] = set()
         nat: set[tuple[str, int, int]] = set()
@@ -125,177 +125,142 @@ class Configuration:
             triple = (key.address, key.protocol.value, key.port)
             (here if live.conf.interface else services).add(triple)
             nat |= {(a, key.protocol.value, p) for (a, p), m in live.methods.items() if m is api.Method.NAT}
-        ranges = {(a, *self._laddr_range[a]) for a in self._laddr_index}
         return Claims(
             services=frozenset(services),
             services_here=frozenset(here),
-            locals=frozenset(ranges),
+            locals=self._locals.ranges(),
             nat=frozenset(nat),
         )
 
     def local_addresses(self) -> set[api.LocalAddress]:
         """Of all pools: what the kernel must have."""
-        return {a for pool in self._pools.values() for a in pool.addresses}
+        return self._locals.addresses()
 
     def stats(self) -> api.Stats:
         return api.Stats(
             tuple(
-                self._service_stats(key, live)
-                for key, live in sorted(self._live.items())
-                if not live.draining
+                live.stats(self._claimed(live)) for _, live in sorted(self._live.items()) if not live.draining
             )
         )
-
-    def _service_stats(self, key: api.ServiceKey, live: Live) -> api.ServiceStats:
-        total = [*live.gone, 0, 0]
-        reals = []
-        for slot in live.reals.values():
-            total = [a + b for a, b in zip(total, self._dp.counters(slot), strict=True)]
-        for real in live.conf.reals:
-            c = _counters(self._dp.counters(live.reals[real.address, real.port]))
-            reals.append(api.RealStats(real.address, real.port, real.weight, real.method, c))
-        return api.ServiceStats(key, self._claimed(live), _counters(total), tuple(reals))
 
     # --- changing
 
     def apply(self, changes: Iterable[api.Change]) -> None:
         """All of them or, with RefusedChange, none."""
-        changes = list(changes)
-        pools = dict(self._pools)
-        services = {k: x.conf for k, x in self._live.items() if not x.draining}
-        timeouts = self._timeouts
-        touched: dict[api.ServiceKey, None] = {}
+        wanted = Wanted(self._live, self._locals.pools())
         for change in changes:
-            match change:
-                case api.SetPool(pool):
-                    pools[pool.name] = pool
-                    touched |= dict.fromkeys(k for k, s in services.items() if s.pool == pool.name)
-                case api.DeletePool(name):
-                    pools.pop(name, None)
-                case api.SetService(service):
-                    services[service.key] = service
-                    touched[service.key] = None
-                case api.DeleteService(key):
-                    services.pop(key, None)
-                    touched[key] = None
-                case api.SetTimeouts(timeouts):
-                    pass
-        for key in touched:
-            if key in services:
-                _validate(services[key], pools)
-        named = {s.pool for s in services.values()} - {None}
-        if missing := named - pools.keys():
-            raise RefusedChange(f"pool {min(m for m in missing if m)!r} is still named by a service")
-        self._carry_out(touched, services, pools, timeouts)
+            wanted.take(change, self._by_pool)
+        wanted.check()
+        self._check_room(wanted)
+        self._carry_out(wanted)
 
     def set_host(self, addresses: Mapping[str, frozenset[str]]) -> None:
         """The addresses of this machine, and the interfaces that have each."""
+        before, self._host = self._host, dict(addresses)
         changes: list[Change] = [
-            (packed(a), 0, 0, K_HOST, 1 if a in addresses else None)
-            for a in addresses.keys() ^ self._host.keys()
+            (packed(a), 0, 0, K_HOST, 1 if a in addresses else None) for a in addresses.keys() ^ before.keys()
         ]
-        self._host = dict(addresses)
-        self._publish([*changes, *(self._service_change(x) for x in self._live.values())])
+        other = {a for a in before.keys() | addresses.keys() if before.get(a) != addresses.get(a)}
+        touched = {key for a in other for key in self._by_address.get(a, ())}
+        self._publish([*changes, *(self._service_change(self._live[key]) for key in sorted(touched))])
 
     def tidy(self) -> None:
         """Gives back what is configured no more and has no connection left. Asked about once a second."""
         changes: list[Change] = []
-        for key, live in list(self._live.items()):
-            configured = {(r.address, r.port) for r in live.conf.reals} if not live.draining else set()
-            over = [r for r, slot in live.reals.items() if r not in configured and self._idle(slot)]
-            if not over and not (live.draining and not live.reals):
-                continue
+        for key in list(self._leaving):
+            live = self._live[key]
             before = live.entries()
-            for r in over:
-                self._give_slot(live, r)
-            if live.draining and not live.reals:
+            if not live.let_go() and not live.over():
+                continue
+            if live.over():
                 changes += self._refer(before, set())
                 changes.append((*self._service_key(key), None))
-                del self._live[key]
-                self._slots.give(live.slot)
+                self._drop(live)
             else:
                 changes += self._refer(before, live.entries())
-        self._publish([*changes, *self._tidy_laddrs()])
+                self._note(live)
+            self._claims = None
+        gone, addresses = self._locals.tidy()
+        if gone:
+            self._claims = None
+        self._publish([*changes, *gone, *self._refer(_claimed_keys(addresses), set())])
 
     # --- inside
 
-    def _idle(self, slot: int) -> bool:
-        *_, active, inactive = self._dp.counters(slot)
-        return active + inactive == 0
+    def _check_room(self, wanted: Wanted) -> None:
+        """Raises RefusedChange."""
+        self._locals.check(wanted.pools)
+        needed = 0
+        for key, service in wanted.services.items():
+            if service is not None:
+                live = self._live.get(key)
+                known = live.reals.keys() if live else set()
+                needed += (live is None) + len({(r.address, r.port) for r in service.reals} - known)
+        if needed > self._slots.room():
+            raise RefusedChange("every slot for services and real servers is in use")
 
-    def _give_slot(self, live: Live, real: tuple[str, int]) -> None:
-        slot = live.reals.pop(real)
-        live.methods.pop(real)
-        live.gone = [a + b for a, b in zip(live.gone, self._dp.counters(slot)[:5], strict=True)]
-        self._slots.give(slot)
-
-    def _carry_out(
-        self,
-        touched: Iterable[api.ServiceKey],
-        services: dict[api.ServiceKey, api.Service],
-        pools: dict[str, api.LocalPool],
-        timeouts: api.Timeouts,
-    ) -> None:
-        changes = self._take_laddrs(pools)
-        self._pools = pools
-        for key in touched:
-            live = self._live.get(key)
-            before = live.entries() if live else set()
-            if key in services:
-                live = self._configure(live, services[key])
-            elif live:
-                live.draining = True
-            if live:
-                changes += self._refer(before, live.entries())
-                changes.append(self._service_change(live))
-                self._close_slots(live)
+    def _carry_out(self, wanted: Wanted) -> None:
+        changes, addresses = self._locals.set(wanted.pools)
+        changes += self._refer(set(), _claimed_keys(addresses))
+        if changes:
+            self._claims = None
+        for key, service in wanted.services.items():
+            changes += self._set_service(key, service)
         self._publish(changes)
-        if timeouts != self._timeouts:
-            self._timeouts = timeouts
-            self._dp.set_timeouts(ticks(timeouts))
+        if wanted.timeouts not in (None, self._timeouts):
+            assert wanted.timeouts is not None
+            self._timeouts = wanted.timeouts
+            self._dp.set_timeouts(ticks(self._timeouts))
         self.tidy()
 
-    def _configure(self, live: Live | None, conf: api.Service) -> Live:
+    def _set_service(self, key: api.ServiceKey, service: api.Service | None) -> list[Change]:
+        live = self._live.get(key)
         if live is None:
-            live = self._live[conf.key] = Live(conf, self._slots.take())
-        live.conf = conf
-        live.draining = False
-        for real in conf.reals:
-            if (real.address, real.port) not in live.reals:
-                live.reals[real.address, real.port] = self._slots.take()
-            live.methods[real.address, real.port] = real.method
-        return live
+            if service is None:
+                return []
+            live = self._live[key] = Live(service, self._slots, self._dp)
+            before, interface, self._claims = set[Key](), None, None
+        else:
+            before, interface = live.entries(), live.conf.interface
+            self._forget(live)
+        if service is None:
+            live.draining = True
+        else:
+            live.configure(service)
+        self._note(live)
+        live.close_slots()
+        changes = self._refer(before, live.entries())
+        if changes or live.conf.interface != interface:
+            self._claims = None
+        return [*changes, self._service_change(live)]
 
-    def _close_slots(self, live: Live) -> None:
-        open_ = set() if live.draining else {(r.address, r.port) for r in live.conf.reals if r.weight > 0}
-        for real, slot in live.reals.items():
-            self._dp.close_slot(slot, real not in open_)
+    def _note(self, live: Live) -> None:
+        """Into the indexes."""
+        key = live.conf.key
+        if live.leaving():
+            self._leaving.add(key)
+        else:
+            self._leaving.discard(key)
+        if live.conf.pool and not live.draining:
+            self._by_pool[live.conf.pool].add(key)
+        for address in (key.address, *(r.address for r in live.conf.reals)):
+            self._by_address[address].add(key)
 
-    def _take_laddrs(self, pools: Mapping[str, api.LocalPool]) -> list[Change]:
-        changes: list[Change] = []
-        for address in (a.address for pool in pools.values() for a in pool.addresses):
-            if address in self._laddr_index:
-                continue
-            if not self._laddr_free:
-                raise RefusedChange("there are too many local addresses")
-            index = self._laddr_index[address] = self._laddr_free.pop()
-            lo, hi = self._laddr_range[address] = (FIRST_LOCAL_PORT, LAST_LOCAL_PORT)
-            self._dp.set_laddr(index, packed(address), lo, hi)
-            changes.append((packed(address), 0, 0, K_LOCAL, lo << 16 | hi))
-            changes += self._refer(set(), {(packed(address), 0, 0, K_CLAIMED)})
-        return changes
+    def _forget(self, live: Live) -> None:
+        """Out of the indexes."""
+        key = live.conf.key
+        self._leaving.discard(key)
+        if live.conf.pool:
+            self._by_pool[live.conf.pool].discard(key)
+        for address in (key.address, *(r.address for r in live.conf.reals)):
+            self._by_address[address].discard(key)
+            if not self._by_address[address]:
+                del self._by_address[address]
 
-    def _tidy_laddrs(self) -> list[Change]:
-        changes: list[Change] = []
-        wanted = {a.address for a in self.local_addresses()}
-        for address, index in list(self._laddr_index.items()):
-            if address in wanted or self._dp.laddr_used(index):
-                continue
-            del self._laddr_index[address], self._laddr_range[address]
-            self._laddr_free.append(index)
-            changes.append((packed(address), 0, 0, K_LOCAL, None))
-            changes += self._refer({(packed(address), 0, 0, K_CLAIMED)}, set())
-        return changes
+    def _drop(self, live: Live) -> None:
+        self._forget(live)
+        del self._live[live.conf.key]
+        self._slots.give(live.slot)
 
     def _refer(self, before: set[Key], after: set[Key]) -> list[Change]:
         """Entries that several may want: the first one adds, the last one removes."""
@@ -334,12 +299,6 @@ class Configuration:
             )
             for r in (() if live.draining else conf.reals)
         ]
-        pool = self._pools.get(conf.pool or "")
-        laddrs = [
-            self._laddr_index[a.address]
-            for a in (pool.addresses if pool and not live.draining else ())
-            if (":" in a.address) == (version == 6)
-        ]
         value = (
             live.slot,
             SCHEDULERS[conf.scheduler],
@@ -349,7 +308,7 @@ class Configuration:
             conf.establish_timeout * TICKS_PER_SECOND,
             reals,
             [] if live.draining else sequence(conf),
-            laddrs,
+            [] if live.draining else self._locals.indexes(conf.pool, version),
         )
         return (*self._service_key(conf.key), value)
 
@@ -358,17 +317,8 @@ class Configuration:
             self._dp.publish(changes)
 
 
-def _counters(values: Iterable[int]) -> api.Counters:
-    conns, in_packets, in_bytes, out_packets, out_bytes, active, inactive = values
-    return api.Counters(
-        connections=conns,
-        in_packets=in_packets,
-        in_bytes=in_bytes,
-        out_packets=out_packets,
-        out_bytes=out_bytes,
-        active=active,
-        inactive=inactive,
-    )
+def _claimed_keys(addresses: Iterable[bytes]) -> set[Key]:
+    return {(address, 0, 0, K_CLAIMED) for address in addresses}
 
 
 def _validate(service: api.Service, pools: Mapping[str, api.LocalPool]) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from lbd.fastpath.configuration import K_NEIGHBOUR
+from lbd.fastpath.live import K_NEIGHBOUR
 
 HOP_NONE, HOP_INCOMPLETE, HOP_VALID = 0, 1, 2
 NO_MAC = bytes(6)

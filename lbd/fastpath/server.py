@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from lbd import wire
 from lbd.fastpath import api
-from lbd.fastpath.configuration import RefusedChange
+from lbd.fastpath.live import RefusedChange
 
 _decode = wire.decoder(api.Request)
 

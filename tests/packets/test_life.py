@@ -9,8 +9,8 @@ import pytest
 from scapy.layers.l2 import Ether
 
 from lbd.fastpath import api
-from lbd.fastpath.configuration import RefusedChange
 from lbd.fastpath.forwarding import Link, Path, Route
+from lbd.fastpath.live import RefusedChange
 from tests.packets.bench import NETS, Bench, addresses, mac, reply_to, request
 
 

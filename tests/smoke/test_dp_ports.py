@@ -177,7 +177,7 @@ async def test_a_second_one_is_refused_in_a_sentence(dp):
 
 async def test_refusals_are_sentences(dp):
     client = await dp.client()
-    with pytest.raises(RefusedError, match="FNAT needs a pool of local addresses, and 'p' is none"):
+    with pytest.raises(RefusedError, match="'p' is no pool of local addresses"):
         await client.apply(api.SetService(SERVICE))
     assert await client.table() == api.Table()
     await client.close()

@@ -12,7 +12,7 @@ import pytest
 from lbd import wire
 from lbd.fastpath import api
 from lbd.fastpath.client import Client, GoneError, RefusedError
-from lbd.fastpath.configuration import RefusedChange
+from lbd.fastpath.live import RefusedChange
 from lbd.fastpath.server import Server
 
 
