@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 
+import msgspec
+
 from lbd.control.health import Health
 from lbd.fastpath import api
 from lbd.healthcheck.servers import ServerKey
 from lbd.model import Config, ForwardingMethod, GlobalDefs, LocalAddressGroup, LocalAddressRange, RealServer
 from lbd.model.net import Address
-from lbd.model.service import ServiceAddress, VirtualServer
+from lbd.model.service import ServiceAddress, Tunnel, VirtualServer
 
+_ONE_WAY = (api.Method.DR, api.Method.TUN)
 _MOST_WEIGHT = 65535
 """Of keepalived and of the dataplane."""
 
@@ -68,7 +71,17 @@ def reals_of(virtual: VirtualServer, health: Health) -> tuple[api.Real, ...]:
 
 
 def _real(real: RealServer, weight: int) -> api.Real:
-    return api.Real(real.address, real.port, min(max(weight, 0), _MOST_WEIGHT), api.Method[real.method.value])
+    method = api.Method[real.method.value]
+    return api.Real(real.address, real.port, min(max(weight, 0), _MOST_WEIGHT), method, _tunnel(real.tunnel))
+
+
+def _tunnel(tunnel: Tunnel | None) -> api.Tunnel:
+    """Remote checksum offload is for an inner checksum that the sender left to be made: the fastpath makes it."""
+    if tunnel is None:
+        return api.Tunnel()
+    return api.Tunnel(
+        kind=api.TunnelKind(tunnel.kind), port=tunnel.port, checksum=tunnel.checksum in ("csum", "remcsum")
+    )
 
 
 def _service(
@@ -87,14 +100,14 @@ def _service(
 def _suited(reals: Iterable[api.Real], key: api.ServiceKey) -> tuple[api.Real, ...]:
     """The servers of a group as one of its addresses has them: of its family, and on its port.
 
-    A server without a port (0) is asked on the service's; DR changes no port, so there keepalived uses the service's,
-    too.
+    A server without a port (0) is asked on the service's; DR and TUN change no port, so there keepalived uses the
+    service's, too. What is wrapped may be of another family.
     """
     out: dict[tuple[Address, int], api.Real] = {}
     for real in reals:
-        if (":" in real.address) == (":" in key.address):
-            port = key.port if real.method is api.Method.DR else real.port or key.port
-            out.setdefault((real.address, port), api.Real(real.address, port, real.weight, real.method))
+        if (":" in real.address) == (":" in key.address) or real.method is api.Method.TUN:
+            port = key.port if real.method in _ONE_WAY else real.port or key.port
+            out.setdefault((real.address, port), msgspec.structs.replace(real, port=port))
     return tuple(out.values())
 
 

@@ -39,6 +39,7 @@ from lbd.fastpath.state cimport EVENTS, STATES, WAITERS, Shared, Worker
 from lbd.fastpath.table.conn cimport C_USED, Bucket, Conn, ConnTable, conn_at
 from lbd.fastpath.table.directory cimport (K_NEIGHBOUR, K_SERVICE, MAX_PATHS, PAGES, Entry, Page, Real, Root, Route,
                                            Service)
+from lbd.fastpath.table.endpoint cimport T_GRE, T_GUE, Endpoint
 from lbd.fastpath.table.hop cimport NO_PORT, Hop
 from lbd.fastpath.table.laddr cimport RING, Laddr, ports_between
 from lbd.fastpath.table.publish cimport Grave, bury, change_entry, empty, service_new

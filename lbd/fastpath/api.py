@@ -31,6 +31,24 @@ class Method(enum.Enum):
     FNAT = "fnat"
     NAT = "nat"
     DR = "dr"
+    TUN = "tun"
+
+
+class TunnelKind(enum.Enum):
+    IPIP = "ipip"
+    """Also 6in4, 4in6 and 6in6: by the families of service and real server."""
+    GRE = "gre"
+    GUE = "gue"
+
+
+class Tunnel(msgspec.Struct, frozen=True, kw_only=True):
+    """The tunnel to a real server of method TUN."""
+
+    kind: TunnelKind = TunnelKind.IPIP
+    port: int = 0
+    """UDP port of GUE."""
+    checksum: bool = False
+    """GRE's, or of GUE's UDP header."""
 
 
 class ServiceKey(msgspec.Struct, frozen=True, order=True):
@@ -50,6 +68,8 @@ class Real(msgspec.Struct, frozen=True):
     port: int
     weight: int = 1
     method: Method = Method.NAT
+    tunnel: Tunnel = Tunnel()
+    """Of TUN."""
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):

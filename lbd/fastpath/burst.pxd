@@ -14,6 +14,7 @@ cdef enum:                       # MetaFlag
     M_ACK = 8
     M_FRAGMENT = 16
     M_ICMP_ERROR = 32    # the key is that of the embedded packet, turned round
+    M_TUNNEL = 128       # leaves in an outer packet (stage/encapsulate.pxd)
     M_PARTIAL = 64       # the L4 checksum holds the pseudo-header sum only (virtio NEEDS_CSUM)
 
 cdef struct Meta:
@@ -31,12 +32,12 @@ cdef struct Meta:
     uint16_t embedded            # offset of the embedded IP header (M_ICMP_ERROR)
     uint16_t in_port
     uint32_t hop                 # set by deliver: index of the next hop, or a Way
-    const uint8_t *target        # set by deliver: the address that the hop leads to, in the connection
 
 cdef struct Burst:
     uint32_t n
     uint32_t openers             # packets that may open a connection: of none, or with SYN
     uint32_t created             # changes of the connection table in this burst so far
+    uint32_t tunnelled           # packets that leave in an outer one
     bint taken                   # from another worker, which found us to be the owner
     rte_mbuf *m[BURST]
     Meta meta[BURST]

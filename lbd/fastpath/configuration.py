@@ -29,7 +29,9 @@ from lbd.fastpath.local_pools import LaddrFace, LocalPools
 from lbd.fastpath.sequence import sequence
 from lbd.fastpath.states import TICKS_PER_SECOND, ticks
 
-METHODS = {api.Method.FNAT: 1, api.Method.NAT: 2, api.Method.DR: 3}
+METHODS = {api.Method.FNAT: 1, api.Method.NAT: 2, api.Method.DR: 3, api.Method.TUN: 4}
+ONE_WAY = (api.Method.DR, api.Method.TUN)
+"""Replies do not pass here."""
 SCHEDULERS = {"rr": 0, "wrr": 0, "wlc": 1}
 
 
@@ -332,12 +334,14 @@ def _validate(service: api.Service, pools: Mapping[str, api.LocalPool]) -> None:
     if len({(r.address, r.port) for r in service.reals}) != len(service.reals):
         raise RefusedChange(f"{key}: a real server is given twice")
     for real in service.reals:
-        if len(packed(real.address)) != version:
+        if len(packed(real.address)) != version and real.method is not api.Method.TUN:
             raise RefusedChange(f"{key}: real server {real.address} is of the other address family")
         if not 0 < real.port < 65536 or not 0 <= real.weight <= 65535:
             raise RefusedChange(f"{key}: real server {real.address}: port or weight is out of range")
-        if real.method is api.Method.DR and real.port != key.port:
-            raise RefusedChange(f"{key}: DR cannot change the port to {real.port}")
+        if real.method in ONE_WAY and real.port != key.port:
+            raise RefusedChange(f"{key}: {real.method.name} cannot change the port to {real.port}")
+        if real.method is api.Method.TUN and real.tunnel.kind is api.TunnelKind.GUE and not real.tunnel.port:
+            raise RefusedChange(f"{key}: real server {real.address}: GUE needs a port")
     if any(r.method is api.Method.FNAT for r in service.reals):
         pool = pools.get(service.pool or "")
         if pool is None:

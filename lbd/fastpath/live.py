@@ -16,6 +16,8 @@ from lbd.fastpath import api
 
 K_SERVICE, K_LOCAL, K_NAT_SOURCE, K_CLAIMED, K_NAT_ADDRESS, K_HOST, K_NEIGHBOUR = range(1, 8)
 """As in table/directory.pxd."""
+TUNNEL_KINDS = {api.TunnelKind.IPIP: 1, api.TunnelKind.GRE: 2, api.TunnelKind.GUE: 3}
+"""As in table/endpoint.pxd."""
 
 Key = tuple[bytes, int, int, int]
 """Address, port, protocol, kind."""
@@ -29,6 +31,7 @@ class SlotFace(Protocol):
     def counters(self, slot: int) -> tuple[int, int, int, int, int, int, int]: ...
     def clear_slot(self, slot: int) -> None: ...
     def close_slot(self, slot: int, closed: bool) -> None: ...
+    def set_endpoint(self, slot: int, address: bytes, kind: int, port: int, checksum: bool) -> None: ...
 
 
 class RefusedChange(Exception):  # noqa: N818  a refusal of theirs, not an error of ours
@@ -87,6 +90,13 @@ class Live:
             if (real.address, real.port) not in self.reals:
                 self.reals[real.address, real.port] = self._slots.take()
             self.methods[real.address, real.port] = real.method
+            if real.method is api.Method.TUN:
+                self._set_tunnel(real)
+
+    def _set_tunnel(self, real: api.Real) -> None:
+        slot, tunnel = self.reals[real.address, real.port], real.tunnel
+        kind = TUNNEL_KINDS[tunnel.kind]
+        self._dp.set_endpoint(slot, packed(real.address), kind, tunnel.port, tunnel.checksum)
 
     def configured(self) -> set[RealKey]:
         return set() if self.draining else {(r.address, r.port) for r in self.conf.reals}

@@ -33,6 +33,8 @@ MEANING: dict[str, str] = {
     "drop.neighbour_unresolved": "the next hop did not answer ARP or ND in time",
     "drop.neighbour_queue_full": "too many packets wait for neighbours already",
     "drop.port_detached": "the interface of the way out is gone or down",
+    "drop.no_source": "the interface of the way out has no address that a tunnel could begin at",
+    "drop.no_buffer": "no packet buffer was free for a piece of a longer frame",
     "drop.tx_full": "the interface took no more packets",
     "drop.tx_refused": "the interface refused the frame",
     "drop.inbox_full": "the worker that owns it has too many packets from other workers waiting",

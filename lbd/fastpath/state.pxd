@@ -10,6 +10,7 @@ from lbd.fastpath.port.port cimport MAX_PORTS, MAX_WORKERS, Port
 from lbd.fastpath.reasons cimport N_VERDICTS
 from lbd.fastpath.table.conn cimport ConnTable
 from lbd.fastpath.table.directory cimport Root
+from lbd.fastpath.table.endpoint cimport Endpoint
 from lbd.fastpath.table.hop cimport Hop
 from lbd.fastpath.table.laddr cimport Laddr
 from lbd.fastpath.table.slot cimport Slot, SlotCounters
@@ -42,6 +43,7 @@ cdef struct Worker               # below
 cdef struct Shared:              # by all workers; written by control unless said otherwise
     void *root                   # Root *, swapped
     Slot *slots                  # counted by workers, atomically
+    Endpoint *endpoints          # by slot: of real servers behind a tunnel
     Hop *hops
     uint32_t n_slots
     uint32_t hop_generation      # bumped with every change of a hop
@@ -77,6 +79,7 @@ cdef struct Worker:
     uint64_t tap_counts[N_VERDICTS]  # of lbd0: what goes there was counted as a punt already
     uint64_t rx
     uint64_t taken               # out of the inbox
+    uint32_t datagram            # the identification of the next IPv4 packet that lbd makes
     uint64_t originated          # packets that lbd made (ICMP errors)
     uint32_t icmp_tokens         # left of this tick's share
     uint32_t icmp_tick

@@ -218,7 +218,6 @@ CASES = [
         5,
         "local_address_group L {\n fd00::1 eth0\n}\n" + (VS % "laddr_group_name «L»").replace("NAT", "FNAT"),
     ),
-    Case("TUN", "LB0412", 0, (VS % "").replace("NAT", "«TUN»")),
     Case("SNAT", "LB0412", 0, (VS % "").replace("NAT", "«SNAT»")),
     Case("unknown scheduler", "LB0413", 5, VS % "lb_algo «loadbalance»"),
     Case("scheduler not there yet", "LB0414", 0, VS % "lb_algo «sed»"),

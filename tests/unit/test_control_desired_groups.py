@@ -7,6 +7,7 @@ from lbd.control.desired import desired
 from lbd.control.health import Health
 from lbd.fastpath import api
 from lbd.model import Config, ForwardingMethod, Protocol, RealServer, ServiceAddress, VirtualServer
+from lbd.model.service import Tunnel
 
 
 def table(*reals: RealServer) -> dict[tuple[str, int], list[tuple[str, int]]]:
@@ -37,3 +38,17 @@ def test_nat_keeps_a_port_of_its_own_and_dr_cannot():
     made = table(nat, direct)
     assert made["10.0.0.1", 443] == [("10.0.0.51", 8080), ("10.0.0.52", 443)]
     assert made["fd00::1", 80] == []
+
+
+def test_a_tunnel_crosses_families_and_keeps_the_port():
+    """``port`` of a TUN server is not used, as in keepalived; remcsum asks for what csum does."""
+    kind = Tunnel(kind="gue", port=6080, checksum="remcsum")
+    real = RealServer(address="fd00::51", port=8080, method=ForwardingMethod.TUN, tunnel=kind)
+    made = table(real)
+    assert made["10.0.0.1", 443] == [("fd00::51", 443)]
+    assert made["fd00::1", 80] == [("fd00::51", 80)]
+    one = VirtualServer(
+        name="web", addresses=(ServiceAddress("10.0.0.1", 80, Protocol.TCP),), real_servers=(real,)
+    )
+    (service,) = desired(Config(virtual_servers=(one,)), Health()).services
+    assert service.reals[0].tunnel == api.Tunnel(kind=api.TunnelKind.GUE, port=6080, checksum=True)

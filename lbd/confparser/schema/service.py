@@ -64,13 +64,13 @@ def _methods(field: str) -> dict[str, Keyword]:
     option = "what uses it is left out"
     tunnel = words(
         *(
-            later(name, NOTHING, "", meaning, option, fields=("Tunnel.kind",))
+            works(name, NOTHING, "", meaning, fields=("Tunnel.kind",))
             for name, meaning in (("type", "which tunnel"), ("ipip", "IP in IP, the default"),
                                   ("gue", "generic UDP encapsulation"), ("gre", "generic routing encapsulation"))
         ),
-        later("port", addresses.port(), "", "UDP port of gue", option, fields=("Tunnel.port",)),
+        works("port", addresses.port(), "", "UDP port of gue", fields=("Tunnel.port",)),
         *(
-            later(name, NOTHING, "", meaning, option, fields=("Tunnel.checksum",))
+            works(name, NOTHING, "", meaning, fields=("Tunnel.checksum",))
             for name, meaning in (("csum", "with a checksum"), ("nocsum", "without, the default"),
                                   ("remcsum", "remote checksum offload"))
         ),
@@ -80,7 +80,7 @@ def _methods(field: str) -> dict[str, Keyword]:
         works("NAT", NOTHING, "", "destination is rewritten; answers come back this way", fields=fields),
         works("DR", NOTHING, "", "packets are sent on unchanged to the server's MAC", fields=fields),
         works("FNAT", NOTHING, "", "source and destination are rewritten", fields=fields, source="DPVS"),
-        later("TUN", NOTHING, "", "packets are wrapped for the server", option, fields=fields, words=tunnel),
+        works("TUN", NOTHING, "", "packets are wrapped for the server", fields=fields, words=tunnel),
         later(
             "SNAT", NOTHING, "", "source of what goes out is rewritten", option, fields=fields, source="DPVS"
         ),

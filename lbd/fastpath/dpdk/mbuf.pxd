@@ -29,6 +29,8 @@ cdef extern from "rte_mbuf.h" nogil:
     void rte_pktmbuf_free_bulk(rte_mbuf **, unsigned)
     char *rte_pktmbuf_adj(rte_mbuf *, uint16_t)
     char *rte_pktmbuf_prepend(rte_mbuf *, uint16_t)
+    int rte_pktmbuf_trim(rte_mbuf *, uint16_t)
+    const void *rte_pktmbuf_read(const rte_mbuf *, uint32_t off, uint32_t len, void *buf)
     void *rte_mbuf_to_priv(rte_mbuf *)
 
 cdef extern from *:

@@ -24,6 +24,8 @@ cdef extern from "rte_ip.h" nogil:
     uint16_t rte_raw_cksum(const void *buf, size_t len)
     uint16_t rte_ipv4_cksum(const rte_ipv4_hdr *)
     uint16_t rte_ipv6_phdr_cksum(const rte_ipv6_hdr *, uint64_t ol_flags)
+    uint16_t rte_ipv4_udptcp_cksum(const rte_ipv4_hdr *, const void *l4)
+    uint16_t rte_ipv6_udptcp_cksum(const rte_ipv6_hdr *, const void *l4)
     int rte_raw_cksum_mbuf(const rte_mbuf *m, uint32_t off, uint32_t len, uint16_t *cksum)
 
 cdef extern from "rte_byteorder.h" nogil:

@@ -48,6 +48,7 @@ cdef class Plane:
         self._owner_key()
         self.shared.slots = <Slot *>self._map(slots * sizeof(Slot))
         self.shared.n_slots = slots
+        self.shared.endpoints = <Endpoint *>self._map(slots * sizeof(Endpoint))
         self.shared.hops = <Hop *>self._map(hops * sizeof(Hop))
         self.shared.root = calloc(1, sizeof(Root))
         self._rcu()
@@ -159,6 +160,18 @@ cdef class Plane:
     def close_slot(self, uint32_t slot, bint closed):
         """Whether its real server takes no new connections."""
         self.shared.slots[slot].closed = closed
+
+    def set_endpoint(self, uint32_t slot, bytes address, int kind, int port, bint checksum):
+        """Where the tunnel to a real server ends, before the real server is published. kind: as in table/endpoint.pxd"""
+        cdef Endpoint *e = &self.shared.endpoints[slot]
+        cdef int header = 20 if len(address) == 4 else 40
+        cdef int inside = 4 * (1 + checksum) if kind == T_GRE else 12 if kind == T_GUE else 0
+        wide_bytes(e.address, address)
+        e.family = 4 if len(address) == 4 else 6
+        e.checksum = checksum
+        e.port_be = be16(port)
+        e.overhead = header + inside
+        e.kind = kind
 
     def verdicts(self):
         """Counts by verdict, in the order of reasons.NAMES."""

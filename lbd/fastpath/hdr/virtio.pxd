@@ -20,5 +20,10 @@ cdef packed struct VnetHdr:
     uint16_t csum_start
     uint16_t csum_offset
 
+cdef inline uint8_t *own_of(rte_mbuf *m) noexcept nogil:
+    """Not 0: an IPv6 packet that lbd made, and may fragment."""
+    return <uint8_t *>rte_mbuf_to_priv(m) + VNET_SIZE
+
+
 cdef inline VnetHdr *vnet_of(rte_mbuf *m) noexcept nogil:
     return <VnetHdr *>rte_mbuf_to_priv(m)

@@ -12,7 +12,7 @@ from libc.string cimport memset
 from lbd.fastpath.dpdk.eal cimport likely, unlikely
 from lbd.fastpath.dpdk.mbuf cimport (RTE_PKTMBUF_HEADROOM, bytes_of, rte_mbuf, rte_mempool, rte_pktmbuf_alloc,
                                      rte_pktmbuf_free)
-from lbd.fastpath.hdr.virtio cimport VNET_GSO_NONE, VNET_NEEDS_CSUM, VNET_SIZE, vnet_of
+from lbd.fastpath.hdr.virtio cimport PRIV_SIZE, VNET_GSO_NONE, VNET_NEEDS_CSUM, VNET_SIZE, vnet_of
 from lbd.fastpath.port.port cimport Port
 from lbd.fastpath.reasons cimport DROP_TX_FULL, DROP_TX_REFUSED, TX
 
@@ -54,6 +54,7 @@ cdef inline bint provide(Port *p, PacketState *s, uint32_t i) noexcept nogil:
         s.small[i] = rte_pktmbuf_alloc(p.pool)
         if s.small[i] == NULL:
             return False
+        memset(vnet_of(s.small[i]), 0, PRIV_SIZE)
         s.rx_iov[i][0].iov_base = vnet_of(s.small[i])
         s.rx_iov[i][0].iov_len = VNET_SIZE
         s.rx_iov[i][1].iov_base = bytes_of(s.small[i])

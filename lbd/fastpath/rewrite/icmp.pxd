@@ -75,7 +75,7 @@ cdef inline int translate_error(ConnTable *t, Conn *c, Meta *k, uint8_t *frame, 
     cdef uint16_t delta3, delta4
     if k.l4 + n > in_first or icmp_sum(k, frame) != 0xffff:
         return DROP_BAD_ICMP_CHECKSUM
-    if c.method == DR:
+    if c.method >= DR:
         return LIVE
     # what is quoted goes back from what we sent to what we got: against the delta of the way it went
     delta3 = c.delta3 if k.ref & 1 == FORWARD else ~c.delta3 & 0xffff

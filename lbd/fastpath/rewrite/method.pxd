@@ -5,3 +5,4 @@ cdef enum:                       # Method
     FNAT = 1
     NAT = 2
     DR = 3
+    TUN = 4

@@ -105,7 +105,7 @@ cdef inline int create(Worker *w, Meta *k, Service *s, Real *real) noexcept nogi
     c.proto = k.proto
     c.state = S_NONE if k.proto == TCP else S_UDP
     c.method = real.method
-    c.flags = C_USED | (C_ONE_KEY if real.method == DR else 0)
+    c.flags = C_USED | (C_ONE_KEY if real.method >= DR else 0)
     c.seen = w.tick
     c.service = s.slot
     c.real = real.slot
@@ -113,7 +113,7 @@ cdef inline int create(Worker *w, Meta *k, Service *s, Real *real) noexcept nogi
     c.epoch = w.root.epoch
     c.laddr = laddr + 1 if port else 0
     set_keys(t, c, k, real, &w.laddrs[laddr] if port else NULL, be16(<uint16_t>port))
-    if real.method != DR:
+    if real.method < DR:
         set_deltas(t, c)
     if not conn_insert(t, index):
         forget(w, t, index, laddr, port)

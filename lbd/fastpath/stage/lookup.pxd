@@ -5,11 +5,17 @@ from lbd.fastpath.burst cimport BURST, M_FRAGMENT, M_SYN, Burst, Meta
 from lbd.fastpath.dpdk.eal cimport likely, rte_prefetch0
 from lbd.fastpath.reasons cimport LIVE
 from lbd.fastpath.state cimport Worker
-from lbd.fastpath.table.conn cimport Conn, ConnTable, conn_at, conn_candidate, conn_find, same_key
+from lbd.fastpath.table.conn cimport Conn, ConnTable, conn_at, conn_candidate, conn_find, conn_key, same_key
 
 
 cdef inline ConnTable *table_of(Worker *w, Meta *k) noexcept nogil:
     return &w.table4 if k.family == 4 else &w.table6
+
+
+cdef inline const uint8_t *target_of(Worker *w, Meta *k) noexcept nogil:
+    """Whom the packet is for: the other key begins with the real server (of DR too), or the client."""
+    cdef ConnTable *t = table_of(w, k)
+    return conn_key(t, conn_at(t, k.ref >> 1), 1 - (k.ref & 1))
 
 
 cdef inline void touch(Worker *w, Conn *c, uint32_t direction) noexcept nogil:

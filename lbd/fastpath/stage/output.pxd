@@ -3,28 +3,56 @@
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp, memcpy
 from lbd.fastpath.atomic cimport load32, store32
-from lbd.fastpath.burst cimport BURST, Burst, Meta, end
+from lbd.fastpath.burst cimport BURST, M_TUNNEL, Burst, Meta, end
 from lbd.fastpath.dpdk.eal cimport likely, rte_prefetch0, unlikely
 from lbd.fastpath.dpdk.mbuf cimport bytes_of, rte_mbuf, rte_pktmbuf_free
 from lbd.fastpath.hdr.virtio cimport VNET_GSO_NONE, vnet_of
+from lbd.fastpath.port.port cimport Port
 from lbd.fastpath.reasons cimport *
+from lbd.fastpath.rewrite.tunnel cimport encapsulate
 from lbd.fastpath.slow.fragment cimport send_in_pieces
+from lbd.fastpath.slow.segment cimport Cut, cut_piece, plan_cut
 from lbd.fastpath.stage.claim cimport wide
+from lbd.fastpath.stage.lookup cimport table_of, target_of
 from lbd.fastpath.stage.route cimport WAY_BLACKHOLE, WAY_NONE, WAY_UNRESOLVED, find_hop
 from lbd.fastpath.stage.send cimport send
 from lbd.fastpath.state cimport EVENTS, WAITERS, WAIT_TICKS, Event, Waiter, Worker
+from lbd.fastpath.table.conn cimport conn_at
+from lbd.fastpath.table.endpoint cimport Endpoint
 from lbd.fastpath.table.hop cimport HOP_VALID, NO_PORT, Hop
 
 cdef extern from "unistd.h" nogil:
     ssize_t write(int fd, const void *, size_t)
 
 
+cdef inline void send_long(Worker *w, rte_mbuf *m, Hop *h) noexcept nogil:
+    """What is longer than the MTU: a super-frame whole where the port takes it, else its segments; or fragments."""
+    cdef Port *p = NULL if h.port == NO_PORT else w.ports[h.port]
+    cdef Cut c
+    cdef rte_mbuf *piece
+    cdef uint32_t i
+    if p == NULL or (vnet_of(m).gso_type != VNET_GSO_NONE and (not p.owned or not plan_cut(m, &c))):
+        send(w, h.port, m)
+        return
+    if vnet_of(m).gso_type == VNET_GSO_NONE:
+        send_in_pieces(w, m, h)
+        return
+    w.originated += c.pieces - 1
+    for i in range(c.pieces):
+        piece = cut_piece(p, m, &c, i)
+        if piece == NULL:
+            w.counts[DROP_NO_BUFFER] += 1
+        else:
+            send(w, h.port, piece)
+    rte_pktmbuf_free(m)
+
+
 cdef inline void put_on_wire(Worker *w, rte_mbuf *m, Hop *h) noexcept nogil:
     cdef uint8_t *frame = bytes_of(m)
     memcpy(frame, h.dmac, 6)
     memcpy(frame + 6, h.smac, 6)
-    if unlikely(m.pkt_len > <uint32_t>h.mtu + 14 and vnet_of(m).gso_type == VNET_GSO_NONE and h.port != NO_PORT):
-        send_in_pieces(w, m, h)
+    if unlikely(m.pkt_len > <uint32_t>h.mtu + 14):
+        send_long(w, m, h)
     else:
         send(w, h.port, m)
 
@@ -72,28 +100,80 @@ cdef inline int no_way(uint32_t way) noexcept nogil:
     return DROP_BLACKHOLE if way == WAY_BLACKHOLE else DROP_NO_ROUTE
 
 
+cdef inline int leave(Worker *w, rte_mbuf *m, uint32_t way, const uint8_t *target, uint8_t family,
+                      uint64_t hash) noexcept nogil:
+    """TX or WAITING; or why not, and m is still the caller's. ``target``: the address that the way leads to."""
+    cdef uint8_t to[16]
+    cdef uint16_t port = 0
+    if way != WAY_UNRESOLVED and (way == WAY_NONE or way == WAY_BLACKHOLE):
+        return no_way(way)
+    if way != WAY_UNRESOLVED and w.shared.hops[way].state == HOP_VALID:
+        put_on_wire(w, m, &w.shared.hops[way])
+        return TX
+    wide(to, target, family)
+    find_hop(w, to, family, hash, &port)
+    return wait(w, m, to, family, port)
+
+
 cdef inline int output_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     cdef Meta *k = &b.meta[i]
     cdef Hop *h
-    cdef uint8_t to[16]
-    cdef uint16_t port = 0
-    cdef uint32_t way = k.hop
-    if likely(0 < way < WAY_BLACKHOLE):
-        h = &w.shared.hops[way]
+    if likely(0 < k.hop < WAY_BLACKHOLE):
+        h = &w.shared.hops[k.hop]
         if likely(h.state == HOP_VALID):
             put_on_wire(w, b.m[i], h)
             return TX
-    elif way != WAY_UNRESOLVED:
+    return leave(w, b.m[i], k.hop, target_of(w, k), k.family, k.hash)
+
+
+cdef inline int into_tunnel(Worker *w, rte_mbuf *m, Endpoint *e, uint32_t way, uint64_t hash) noexcept nogil:
+    cdef uint8_t to[16]
+    cdef uint16_t port = 0
+    cdef int verdict
+    if way == WAY_NONE or way == WAY_BLACKHOLE:
         return no_way(way)
-    wide(to, k.target, k.family)
-    find_hop(w, to, k.family, k.hash, &port)
-    return wait(w, b.m[i], to, k.family, port)
+    if way == WAY_UNRESOLVED:
+        find_hop(w, e.address, e.family, hash, &port)
+    else:
+        port = w.shared.hops[way].port
+    if port == NO_PORT or w.ports[port] == NULL:
+        return DROP_PORT_DETACHED
+    verdict = encapsulate(w, m, e, w.ports[port], hash)
+    if verdict != LIVE:
+        return verdict
+    return leave(w, m, way, e.address, e.family, hash)
+
+
+cdef inline int output_tunnelled(Worker *w, Burst *b, uint32_t i) noexcept nogil:
+    """A super-frame goes into a tunnel as the segments that it stands for."""
+    cdef Meta *k = &b.meta[i]
+    cdef Endpoint *e = &w.shared.endpoints[conn_at(table_of(w, k), k.ref >> 1).real]
+    cdef Cut c
+    cdef rte_mbuf *piece
+    cdef uint32_t n
+    cdef int verdict
+    if vnet_of(b.m[i]).gso_type == VNET_GSO_NONE:
+        return into_tunnel(w, b.m[i], e, k.hop, k.hash)
+    if not plan_cut(b.m[i], &c):
+        return DROP_TX_REFUSED
+    w.originated += c.pieces - 1
+    for n in range(c.pieces):
+        piece = cut_piece(w.ports[k.in_port], b.m[i], &c, n)
+        verdict = DROP_NO_BUFFER if piece == NULL else into_tunnel(w, piece, e, k.hop, k.hash)
+        if verdict != TX and verdict != WAITING:
+            w.counts[verdict] += 1
+            if piece != NULL:
+                rte_pktmbuf_free(piece)
+    rte_pktmbuf_free(b.m[i])
+    return TX
 
 
 cdef inline void st_output(Worker *w, Burst *b) noexcept nogil:
     cdef uint32_t i
     for i in range(b.n):
-        if likely(b.meta[i].verdict == LIVE):
+        if unlikely(b.tunnelled) and b.meta[i].verdict == LIVE and b.meta[i].flags & M_TUNNEL:
+            end(b, i, output_tunnelled(w, b, i))
+        elif likely(b.meta[i].verdict == LIVE):
             end(b, i, output_one(w, b, i))
 
 
