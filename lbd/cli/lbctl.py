@@ -7,7 +7,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from lbd.cli import config
+from lbd.cli import config, doctor
 
 if TYPE_CHECKING:
     from lbd.cli.status import Overview
@@ -20,6 +20,7 @@ examples:
   lbctl stats                      services and real servers alone
   lbctl drops                      packets that were dropped, punted or passed on, by reason
   lbctl -s lb1 status              of the lbd that was started with -s lb1
+  lbctl doctor                     what of this machine stands in the way, and what to do
   lbctl reload                     read the configuration again, if it has no new faults
   lbctl config show FILE           a configuration as it counts, each value with its line
   lbctl config docs priority       what a keyword is for
@@ -60,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     )
     reload.add_argument("--pid", metavar="FILE", help="PID file of the parent process")
     reload.set_defaults(run=_reload)
+    doctor.add(commands)
     config.add(commands)
     return result
 

@@ -24,6 +24,7 @@ from lbd.fastpath.ports import Ports, Wanted
 from lbd.kernel.guard import Guard, GuardError
 from lbd.kernel.links import bring_up
 from lbd.kernel.mirror import Mirror
+from lbd.kernel.setting_table import Place, rows
 from lbd.kernel.settings import Settings
 
 log = logging.getLogger("lbd.dp")
@@ -32,12 +33,6 @@ TAP = "lbd0"
 TAP_ADDRESS = "169.254.237.1"
 RETRY = 1.0
 """Seconds until what could not be done is tried again."""
-TAP_SETTINGS = (
-    ("net.ipv4.conf.lbd0.rp_filter", "2", "what is punted came in by another interface"),
-    ("net.ipv4.conf.lbd0.accept_local", "1", "a punted frame may come from an address of this machine"),
-    ("net.ipv6.conf.lbd0.accept_ra", "0", "nobody advertises there"),
-    ("net.ipv6.conf.lbd0.accept_dad", "0", "nobody else is there"),
-)
 
 
 class Network:
@@ -59,8 +54,7 @@ class Network:
 
     async def start(self) -> None:
         self._tap = open_tap(TAP)
-        for name, value, reason in TAP_SETTINGS:
-            self.settings.set(name, value, reason)
+        self.settings.put(rows(Place.LBD0), TAP)
         await bring_up(TAP, TAP_ADDRESS, 32)
         await self.mirror.start()
         self._take_tap()

@@ -16,11 +16,9 @@ from lbd.daemon.keep_dp import Holder
 from lbd.daemon.options import Options
 from lbd.daemon.pidfile import PidFile, lock, refuse_keepalived
 from lbd.daemon.supervisor import COMMANDS, Commands, Supervisor
+from lbd.kernel import capabilities
 
 log = logging.getLogger("lbd.supervisor")
-
-_CAPABILITIES = {12: "NET_ADMIN", 13: "NET_RAW"}
-"""By their number in linux/capability.h."""
 
 
 def spawn_guard() -> Holder:
@@ -94,9 +92,7 @@ def _refuse(error: codes.StartError) -> int:
 
 
 def _require_capabilities() -> None:
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        effective = next(int(line.split()[1], 16) for line in file if line.startswith("CapEff:"))
-    missing = [name for bit, name in _CAPABILITIES.items() if not effective >> bit & 1]
+    missing = capabilities.missing()
     if missing:
         who = "as root" if os.geteuid() else "with these capabilities"
         raise codes.StartError(f"lacking {' and '.join(missing)}: start lbd {who}", codes.PERMISSION)

@@ -7,6 +7,7 @@ import logging
 
 from lbd.kernel.holdings import Holdings, Item
 from lbd.kernel.mirror import Mirror
+from lbd.kernel.setting_table import Place, Row, rows
 from lbd.kernel.settings import Settings
 from lbd.kernel.values import Link
 from lbd.kernel.virtual_links import VirtualLinks
@@ -28,7 +29,7 @@ class KernelFace:
         self._settings_file = settings_file
         self._settings: Settings | None = None
         self._holdings = Holdings(self._index_of)
-        self._links = VirtualLinks(self._holdings.ask, self._index_of, self._set)
+        self._links = VirtualLinks(self._holdings.ask, self._index_of, self._put)
         self._virtual: set[str] = set()
         """Addresses that are VRRP's: never a source of adverts."""
         self._static: tuple[VirtualAddress, ...] = ()
@@ -42,8 +43,7 @@ class KernelFace:
             await self._mirror.read_all()
         for conf in config.vrrp_instances:
             if conf.promote_secondaries:
-                name = f"net.ipv4.conf.{conf.interface.replace('.', '/')}.promote_secondaries"
-                self._set(name, "1", f"({conf.name}) promote_secondaries")
+                self._put(rows(Place.INSTANCE), conf.interface)
         self._static = config.static_ipaddress
         static: tuple[Item, ...] = (*config.static_ipaddress, *config.static_routes, *config.static_rules)
         await self._holdings.settle(STATIC, static)
@@ -53,10 +53,10 @@ class KernelFace:
         self._virtual = {v.address for i in config.vrrp_instances for v in i.virtual_addresses}
         self._links.know(config)
 
-    def _set(self, name: str, value: str, reason: str) -> None:
+    def _put(self, wanted: tuple[Row, ...], interface: str) -> None:
         if self._settings is None:  # only now: it puts back what a dead predecessor had set
             self._settings = Settings(self._settings_file)
-        self._settings.set(name, value, reason)
+        self._settings.put(wanted, interface)
 
     def maintain(self) -> list[VirtualAddress]:
         """After a change of the network: interfaces of ours come back. The static addresses that somebody took away."""

@@ -7,10 +7,14 @@ What was there before is written to a file first, so that a successor puts it ba
 from __future__ import annotations
 
 import contextlib
+import glob
 import logging
 import os
+from collections.abc import Iterable
 
 import msgspec
+
+from lbd.kernel.setting_table import Row
 
 log = logging.getLogger("lbd.kernel")
 
@@ -42,6 +46,11 @@ class Settings:
             for setting in msgspec.json.decode(old.read(), type=list[Setting]):
                 self._set[setting.name] = setting
             self.restore()
+
+    def put(self, rows: Iterable[Row], interface: str = "") -> None:
+        """Rows of the table, for this interface."""
+        for row in rows:
+            self.set(row.name(interface), row.value, row.reason)
 
     def set(self, name: str, value: str, reason: str) -> bool:
         """True if it is so now. Where it cannot be, that is said with its reason; lbd works on as well as it can.
@@ -90,6 +99,23 @@ class Settings:
         with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as f:
             f.write(msgspec.json.encode(settings))
         os.replace(aside, self._file)
+
+
+def current(name: str) -> str | None:
+    """The value that the kernel has; None where it has no such setting, or shows it to others only."""
+    try:
+        return _read(name)
+    except OSError:
+        return None
+
+
+def changed_by(run_dir: str) -> tuple[Setting, ...]:
+    """What the processes of the lbd with this run directory have changed and will put back."""
+    found: list[Setting] = []
+    for file in sorted(glob.glob(os.path.join(glob.escape(run_dir), "*.settings"))):
+        with contextlib.suppress(OSError, msgspec.DecodeError), open(file, "rb") as f:
+            found += msgspec.json.decode(f.read(), type=list[Setting])
+    return tuple(found)
 
 
 def _read(name: str) -> str:

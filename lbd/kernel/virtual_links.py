@@ -16,14 +16,13 @@ import msgspec
 from lbd.kernel.rtnl import link
 from lbd.kernel.rtnl.link import VirtualLink
 from lbd.kernel.rtnl.wire import KernelRefusedError, Socket
+from lbd.kernel.setting_table import Place, Row, rows
 from lbd.model import Config, VirtualAddress, VrrpInstance
 
 log = logging.getLogger("lbd.kernel")
 
 RFC_MAC = {False: bytes.fromhex("00005e0001"), True: bytes.fromhex("00005e0002")}
 """RFC 9568 section 7.3, by whether it is of IPv6; the VRID follows."""
-OF_VMAC = {"arp_ignore": "1", "accept_local": "1", "rp_filter": "0", "promote_secondaries": "1"}
-OF_BASE = {"arp_ignore": "1", "arp_filter": "1"}
 
 
 class VirtualLinks:
@@ -31,10 +30,10 @@ class VirtualLinks:
         self,
         ask: Callable[[], Socket],
         index_of: Callable[[str], int],
-        set_sysctl: Callable[[str, str, str], object],
+        put: Callable[[tuple[Row, ...], str], object],
     ) -> None:
-        """index_of: raises KeyError where there is no interface of that name. set_sysctl: name, value, reason."""
-        self._ask, self._index_of, self._set = ask, index_of, set_sysctl
+        """index_of: raises KeyError where there is no interface of that name. put: settings, for an interface."""
+        self._ask, self._index_of, self._put = ask, index_of, put
         self._links: dict[str, VirtualLink] = {}
         self._of: dict[tuple[str, str], str] = {}
         """(instance, interface below) → the virtual one on it."""
@@ -95,10 +94,8 @@ class VirtualLinks:
         except (KernelRefusedError, KeyError, OSError) as error:
             log.error("%s", error)
             return
-        for name, value in OF_VMAC.items():
-            self._set(_sysctl(made.name, name), value, "a virtual router's interface")
-        for name, value in OF_BASE.items():
-            self._set(_sysctl(made.base, name), value, f"{made.name} answers for its own addresses")
+        self._put(rows(Place.VIRTUAL), made.name)
+        self._put(rows(Place.BELOW), made.base)
 
     def _remove(self, name: str) -> None:
         try:
@@ -147,8 +144,3 @@ def _with_free_name(made: VirtualLink, conf: VrrpInstance, taken: dict[str, Virt
     names = [made.name, *others, *(f"{stem}{number}.{rest}" for number in range(1, 256))]
     free = next(name for name in names if name not in taken)
     return msgspec.structs.replace(made, name=free)
-
-
-def _sysctl(interface: str, name: str) -> str:
-    """As sysctl(8) has it: a dot inside an interface's name is a slash."""
-    return f"net.ipv4.conf.{interface.replace('.', '/')}.{name}"
