@@ -133,7 +133,6 @@ CODES: dict[str, Code] = {
     "LB0421": Code(_W, 5, "protocol is ignored for a firewall mark"),
     "LB0422": Code(_W, 0, "a service given twice"),
     "LB0423": Code(_E, 5, "the service is of another family than ip_family says"),
-    "LB0424": Code(_E, 0, "this protocol is not there yet"),
     "LB0425": Code(_E, 0, "no such group of clients", refers=True),
     # checks
     "LB0501": Code(_E, 5, "HTTP_GET without url", absent=("url",)),

@@ -19,6 +19,7 @@ from lbd.model import Config, ForwardingMethod, GlobalDefs, LocalAddressGroup, L
 from lbd.model.net import Address
 from lbd.model.service import ServiceAddress, Tunnel, VirtualServer
 
+_PORTLESS = (api.Protocol.ICMP, api.Protocol.ICMPV6)
 _ONE_WAY = (api.Method.DR, api.Method.TUN)
 _MOST_WEIGHT = 65535
 """Of keepalived and of the dataplane."""
@@ -51,7 +52,8 @@ def interfaces(config: Config) -> dict[Address, str]:
 
 
 def service_key(address: ServiceAddress) -> api.ServiceKey:
-    return api.ServiceKey(address.address, address.port, api.Protocol[address.protocol.value])
+    protocol = api.Protocol[address.protocol.value]
+    return api.ServiceKey(address.address, 0 if protocol in _PORTLESS else address.port, protocol)
 
 
 def reals_of(virtual: VirtualServer, health: Health) -> tuple[api.Real, ...]:
@@ -106,7 +108,8 @@ def _suited(reals: Iterable[api.Real], key: api.ServiceKey) -> tuple[api.Real, .
     out: dict[tuple[Address, int], api.Real] = {}
     for real in reals:
         if (":" in real.address) == (":" in key.address) or real.method is api.Method.TUN:
-            port = key.port if real.method in _ONE_WAY else real.port or key.port
+            same = real.method in _ONE_WAY or key.protocol in _PORTLESS
+            port = key.port if same else real.port or key.port
             out.setdefault((real.address, port), msgspec.structs.replace(real, port=port))
     return tuple(out.values())
 

@@ -35,7 +35,7 @@ from lbd.fastpath.port.tap cimport tap_rx, tap_shut, tap_tx
 from lbd.fastpath.reasons cimport HANDED, N_VERDICTS
 from lbd.fastpath.replay cimport (BACKWARD, CLOCK, FRAME, LEARN, MEASURED, STRAIGHT, Replay, lay_out, measure_stages,
                                   replay)
-from lbd.fastpath.state cimport EVENTS, STATES, WAITERS, Shared, Worker
+from lbd.fastpath.state cimport EVENTS, WAITERS, Shared, Worker
 from lbd.fastpath.table.conn cimport C_USED, Bucket, Conn, ConnTable, conn_at
 from lbd.fastpath.table.directory cimport (K_NEIGHBOUR, K_SERVICE, MAX_PATHS, PAGES, Entry, Page, Real, Root, Route,
                                            Service)
@@ -51,7 +51,7 @@ import os
 import struct
 
 from lbd.fastpath.reasons import NAMES
-from lbd.fastpath.states import transitions
+from lbd.fastpath.states import sctp_transitions, transitions
 
 cdef extern from "<sys/mman.h>" nogil:
     enum: PROT_READ, PROT_WRITE, MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE, MADV_HUGEPAGE

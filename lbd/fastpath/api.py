@@ -17,8 +17,13 @@ VERSION = 2
 
 
 class Protocol(enum.Enum):
+    ICMP = 1
+    """Echo; the port of a service is 0."""
     TCP = 6
     UDP = 17
+    ICMPV6 = 58
+    """As ICMP."""
+    SCTP = 132
 
     def __lt__(self, other: Protocol) -> bool:
         """By number: services of one address and port are in an order, too."""
@@ -54,6 +59,7 @@ class Tunnel(msgspec.Struct, frozen=True, kw_only=True):
 class ServiceKey(msgspec.Struct, frozen=True, order=True):
     address: str
     port: int
+    """0: all that have no service of their own."""
     protocol: Protocol
 
     def __str__(self) -> str:
@@ -62,7 +68,10 @@ class ServiceKey(msgspec.Struct, frozen=True, order=True):
 
 
 class Real(msgspec.Struct, frozen=True):
-    """A real server of a service; (address, port) is its key there. Weight 0 takes no new connections."""
+    """A real server of a service; (address, port) is its key there. Weight 0 takes no new connections.
+
+    Port 0, in a service for all ports: the one that the client asked for.
+    """
 
     address: str
     port: int
@@ -107,6 +116,8 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     close_wait: int = 60
     last_ack: int = 30
     udp: int = 300
+    icmp: int = 300
+    sctp_established: int = 900
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, tag=True):

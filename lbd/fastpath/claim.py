@@ -7,7 +7,8 @@ IPv4 or IPv6 to a MAC address of the port, and
 
 - goes to a service whose address the kernel has (on the interface asked for), or
 - to a port of a local address, or
-- comes from a NAT real server and is not for this machine itself, or
+- comes from a NAT real server and is not for this machine itself (of ICMP, echo requests go to a service, and replies
+  with an identifier to a local address's port of that number; identifier 0 is the kernel's), or
 - is a fragment, or an ICMP error quoting a packet, of one of these addresses.
 """
 
@@ -19,8 +20,10 @@ from ipaddress import ip_address
 import msgspec
 
 Triple = tuple[str, int, int]
-"""Address, IP protocol, port."""
+"""Address, IP protocol, port; port 0: all of them."""
 
+ICMP = (1, 58)
+"""Protocols without ports."""
 TABLE = "lbd"
 PRIORITY = -500
 """Before every other netdev chain of the ingress hook that keeps to nftables' named priorities."""
@@ -48,7 +51,16 @@ def _of(family: str, items: Iterable[str]) -> list[str]:
 
 
 def _triples(items: Iterable[Triple]) -> list[str]:
-    return [f"{address} . {proto} . {port}" for address, proto, port in items]
+    return [f"{address} . {proto} . {port}" for address, proto, port in items if port]
+
+
+def _all_ports(items: Iterable[Triple]) -> list[str]:
+    return [f"{address} . {proto}" for address, proto, port in items if not port and proto not in ICMP]
+
+
+def _asked(items: Iterable[Triple]) -> list[str]:
+    """The addresses of ICMP services."""
+    return [address for address, proto, _ in items if proto in ICMP]
 
 
 def _elements(claims: Claims) -> dict[str, list[str]]:
@@ -61,6 +73,13 @@ def _elements(claims: Claims) -> dict[str, list[str]]:
         out["here" + family] = _of(family, _triples(claims.services_here))
         out["local" + family] = _of(family, ranges)
         out["nat" + family] = _of(family, _triples(claims.nat))
+        out["wide" + family] = _of(family, _all_ports(claims.services))
+        out["widehere" + family] = _of(family, _all_ports(claims.services_here))
+        out["widenat" + family] = _of(family, _all_ports(claims.nat))
+        out["ping" + family] = _of(family, _asked(claims.services))
+        out["pinghere" + family] = _of(family, _asked(claims.services_here))
+        out["pong" + family] = _of(family, ranges)
+        out["pongnat" + family] = _of(family, _asked(claims.nat))
         out["address" + family] = _of(family, addresses)
         out["nataddress" + family] = _of(family, nat_addresses)
     return out
@@ -71,7 +90,12 @@ def _type(name: str) -> str:
     match name[:-1]:
         case "local":
             return f"type {address} . inet_service; flags interval;"
-        case "address" | "nataddress":
+        case "pong":
+            four = name[-1] == "4"
+            return f"typeof {'ip daddr . icmp id' if four else 'ip6 daddr . icmpv6 id'}; flags interval;"
+        case "wide" | "widehere" | "widenat":
+            return f"type {address} . inet_proto;"
+        case "address" | "nataddress" | "ping" | "pinghere" | "pongnat":
             return f"type {address};"
         case _:
             return f"type {address} . inet_proto . inet_service;"
@@ -82,9 +106,16 @@ _CHAIN4 = """
     ip frag-off & 0x3fff != 0x0 goto fragment4
     ip daddr . meta l4proto . th dport @service4 fib daddr type local counter drop
     ip daddr . meta l4proto . th dport @here4 fib daddr . iif type local counter drop
-    meta l4proto { tcp, udp } ip daddr . th dport @local4 counter drop
+    ip daddr . meta l4proto @wide4 fib daddr type local counter drop
+    ip daddr . meta l4proto @widehere4 fib daddr . iif type local counter drop
+    meta l4proto { tcp, udp, sctp } ip daddr . th dport @local4 counter drop
     ip saddr . meta l4proto . th sport @nat4 fib daddr type != local counter drop
-    icmp type { destination-unreachable, time-exceeded, parameter-problem } @th,136,8 { 6, 17 } goto error4
+    ip saddr . meta l4proto @widenat4 fib daddr type != local counter drop
+    icmp type echo-request icmp id != 0 ip daddr @ping4 fib daddr type local counter drop
+    icmp type echo-request icmp id != 0 ip daddr @pinghere4 fib daddr . iif type local counter drop
+    icmp type echo-reply ip daddr . icmp id @pong4 counter drop
+    icmp type echo-reply icmp id != 0 ip saddr @pongnat4 fib daddr type != local counter drop
+    icmp type { destination-unreachable, time-exceeded, parameter-problem } @th,136,8 { 1, 6, 17, 132 } goto error4
   }
   chain fragment4 {
     ip daddr @address4 fib daddr type local counter drop
@@ -100,9 +131,16 @@ _CHAIN6 = """
     exthdr frag exists goto fragment6
     ip6 daddr . meta l4proto . th dport @service6 fib daddr type local counter drop
     ip6 daddr . meta l4proto . th dport @here6 fib daddr . iif type local counter drop
-    meta l4proto { tcp, udp } ip6 daddr . th dport @local6 counter drop
+    ip6 daddr . meta l4proto @wide6 fib daddr type local counter drop
+    ip6 daddr . meta l4proto @widehere6 fib daddr . iif type local counter drop
+    meta l4proto { tcp, udp, sctp } ip6 daddr . th dport @local6 counter drop
     ip6 saddr . meta l4proto . th sport @nat6 fib daddr type != local counter drop
-    icmpv6 type 1-4 @th,112,8 { 6, 17 } goto error6
+    ip6 saddr . meta l4proto @widenat6 fib daddr type != local counter drop
+    icmpv6 type echo-request icmpv6 id != 0 ip6 daddr @ping6 fib daddr type local counter drop
+    icmpv6 type echo-request icmpv6 id != 0 ip6 daddr @pinghere6 fib daddr . iif type local counter drop
+    icmpv6 type echo-reply ip6 daddr . icmpv6 id @pong6 counter drop
+    icmpv6 type echo-reply icmpv6 id != 0 ip6 saddr @pongnat6 fib daddr type != local counter drop
+    icmpv6 type 1-4 @th,112,8 { 6, 17, 58, 132 } goto error6
   }
   chain fragment6 {
     ip6 daddr @address6 fib daddr type local counter drop

@@ -30,6 +30,7 @@ from lbd.fastpath.sequence import sequence
 from lbd.fastpath.states import TICKS_PER_SECOND, ticks
 
 METHODS = {api.Method.FNAT: 1, api.Method.NAT: 2, api.Method.DR: 3, api.Method.TUN: 4}
+PORTLESS = (api.Protocol.ICMP, api.Protocol.ICMPV6)
 ONE_WAY = (api.Method.DR, api.Method.TUN)
 """Replies do not pass here."""
 SCHEDULERS = {"rr": 0, "wrr": 0, "wlc": 1}
@@ -327,8 +328,11 @@ def _validate(service: api.Service, pools: Mapping[str, api.LocalPool]) -> None:
     """Raises RefusedChange, in words for the person who asked."""
     key = service.key
     version = len(packed(key.address))
-    if not 0 < key.port < 65536:
-        raise RefusedChange(f"{key}: the port must be 1 to 65535")
+    portless = key.protocol in PORTLESS
+    if key.protocol is (api.Protocol.ICMPV6 if version == 4 else api.Protocol.ICMP):
+        raise RefusedChange(f"{key}: that protocol is of the other address family")
+    if (portless and key.port) or not 0 <= key.port < 65536:
+        raise RefusedChange(f"{key}: the port must be {0 if portless else '0 (all) to 65535'}")
     if service.scheduler not in SCHEDULERS:
         raise RefusedChange(f"{key}: there is no scheduler {service.scheduler!r} (rr, wrr and wlc are)")
     if len({(r.address, r.port) for r in service.reals}) != len(service.reals):
@@ -336,10 +340,12 @@ def _validate(service: api.Service, pools: Mapping[str, api.LocalPool]) -> None:
     for real in service.reals:
         if len(packed(real.address)) != version and real.method is not api.Method.TUN:
             raise RefusedChange(f"{key}: real server {real.address} is of the other address family")
-        if not 0 < real.port < 65536 or not 0 <= real.weight <= 65535:
+        if not 0 <= real.port < 65536 or (not real.port and key.port) or not 0 <= real.weight <= 65535:
             raise RefusedChange(f"{key}: real server {real.address}: port or weight is out of range")
-        if real.method in ONE_WAY and real.port != key.port:
-            raise RefusedChange(f"{key}: {real.method.name} cannot change the port to {real.port}")
+        if (real.method in ONE_WAY or portless) and real.port != key.port:
+            raise RefusedChange(
+                f"{key}: {real.method.name if not portless else key.protocol.name} cannot change the port to {real.port}"
+            )
         if real.method is api.Method.TUN and real.tunnel.kind is api.TunnelKind.GUE and not real.tunnel.port:
             raise RefusedChange(f"{key}: real server {real.address}: GUE needs a port")
     if any(r.method is api.Method.FNAT for r in service.reals):

@@ -21,6 +21,7 @@ MEANING: dict[str, str] = {
     "drop.bad_icmp_checksum": "an ICMP error whose checksum is wrong",
     "drop.bad_tcp_header": "TCP data offset below 5 or beyond the packet",
     "drop.bad_udp_length": "UDP length below 8 or beyond the packet",
+    "drop.bad_sctp_checksum": "the CRC32c of an SCTP packet to be translated is wrong",
     "drop.extension_headers": "more than 8 IPv6 extension headers, or one cut short",
     "drop.martian": "a new connection from an address that cannot be a source",
     "drop.no_server": "no real server of the service takes connections (weight 0, failed, or none)",

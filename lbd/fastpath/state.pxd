@@ -20,7 +20,8 @@ cdef enum:
     WAITERS = 256
     EVENTS = 256
     WAIT_TICKS = 24              # 3 s
-    STATES = 12
+    STATES = 27                  # of TCP, UDP, SCTP and ICMP together (states.py)
+    SCTP_EVENTS = 10
     TICK_NS = 125000000          # of expiry: an eighth of a second
 
 cdef struct TxQueue:
@@ -85,6 +86,7 @@ cdef struct Worker:
     uint32_t icmp_tick
     uint32_t timeouts[STATES]    # ticks
     uint8_t tcp_next[3][4][STATES]
+    uint8_t sctp_next[3][SCTP_EVENTS][STATES]
     Burst burst
     TxQueue txq[MAX_PORTS]
     TxQueue tapq

@@ -19,10 +19,12 @@ from tests.smoke.namespace import Namespace
 pytestmark = pytest.mark.root
 
 CLAIMS = Claims(
-    services=frozenset({("10.9.0.100", 6, 80), ("fd09::100", 6, 80)}),
-    services_here=frozenset({("10.9.0.101", 17, 53)}),
+    services=frozenset(
+        {("10.9.0.100", 6, 80), ("fd09::100", 6, 80), ("10.9.0.100", 1, 0), ("fd09::7", 17, 0)}
+    ),
+    services_here=frozenset({("10.9.0.101", 17, 53), ("fd09::101", 58, 0)}),
     locals=frozenset({("10.9.0.21", 1025, 65535), ("fd09::21", 1025, 65535)}),
-    nat=frozenset({("10.9.0.51", 6, 8080), ("fd09::51", 6, 8080)}),
+    nat=frozenset({("10.9.0.51", 6, 8080), ("10.9.0.51", 1, 0), ("10.9.0.52", 6, 0), ("fd09::51", 6, 8080)}),
 )
 
 

@@ -232,7 +232,6 @@ CASES = [
     Case("inhibit before sorry_server", "LB0420", 5, VS % "«sorry_server_inhibit»"),
     Case("service twice", "LB0422", 0, VS % "" + (VS % "").replace("10.0.0.1 80", "«10.0.0.1 80»")),
     Case("ip_family", "LB0423", 5, VS % "ip_family «inet6»"),
-    Case("SCTP", "LB0424", 0, (VS % "").replace("TCP", "«SCTP»")),
     # checks
     Case("HTTP_GET without url", "LB0501", 5, RS % "«HTTP_GET» {\n }"),
     Case("keyword not there yet", "LB0115", 0, RS % "«uthreshold» 5"),

@@ -78,10 +78,6 @@ def _entries(item: Item, left: int, context: Context) -> Entries:
                 context.report.add("LB0416", message, line.node.place())
             continue
         entry: AddressRange = line.value
-        if not entry.port and FORMS["(all ports)"].status is not Status.WORKS:
-            message = "an entry for all ports is not there yet: it is left out"
-            context.report.add("LB0416", message, line.node.place())
-            continue
         if len(addresses) + entry.count() > left:
             message = f"the groups have more than {MAX_ADDRESSES} addresses: this entry is left out"
             context.report.add("LB0007", message, line.node.place())

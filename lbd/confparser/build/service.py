@@ -146,7 +146,6 @@ class _Service:
             raise kinds.UnsupportedError
 
     def _protocol(self) -> Protocol:
-        """Raises UnsupportedError."""
         item = self._item.last("protocol")
         if item is None:
             if self._head.fwmark is None:
@@ -155,11 +154,6 @@ class _Service:
         if self._head.fwmark is not None:
             message = f"{self._title()}: protocol is ignored for a firewall mark"
             self._report.add("LB0421", message, item.node.place())
-        row = item.row.words[item.value] if item.row is not None else None
-        if row is not None and row.status is not Status.WORKS:
-            message = f"protocol {item.value} is not there yet: {row.consequence}"
-            self._report.add("LB0424", message, item.node.place(1), expected="TCP or UDP")
-            raise kinds.UnsupportedError
         return Protocol(item.value)
 
     def _title(self) -> str:
@@ -189,11 +183,6 @@ class _Service:
         if head.ranged:
             message = f"a virtual_server has one address: {where.address} is used"
             self._report.add("LB0108", message, self._place, expected="virtual_server_group for a range")
-        if not where.port and FORMS["(all ports)"].status is not Status.WORKS:
-            Words(self._item, name, protocol, self._context).build(is_ipv6(where.address), all_ports=True)
-            message = f"{name}: a service for all ports is not there yet: it is left out"
-            self._report.add("LB0416", message, self._place)
-            return None
         return _Found((ServiceAddress(where.address, where.port or 0, protocol),), ())
 
     def _of_group(self, protocol: Protocol, name: str) -> _Found | None:

@@ -153,9 +153,4 @@ STORIES: dict[str, Story] = {
         vs("daddr_group_name BAD"),
         block("deny_address_group BAD", "10.66.0.1-9") + vs("daddr_group_name BAD"),
     ),
-    "LB0424": story(
-        "This version does not balance the protocol yet. The service is left out.",
-        vs().replace("protocol TCP", "protocol ICMP"),
-        vs(),
-    ),
 }

@@ -26,7 +26,6 @@ _NO_STICK = "connections of one client may go to different servers"
 _NO_FLAG = "the scheduler runs without it"
 _NO_ACL = "every client is let in"
 _NO_SNMP = "there is no SNMP agent to show it"
-_LEFT_OUT = "the virtual server is left out"
 
 _LVS_METHOD = values.rest("NAT, DR, TUN, FNAT or SNAT")
 _UINT32 = values.number(0, 4294967295)
@@ -90,9 +89,9 @@ def _methods(field: str) -> dict[str, Keyword]:
 _PROTOCOLS = words(
     works("TCP", NOTHING, "", "TCP", fields=("VirtualServer.protocol",)),
     works("UDP", NOTHING, "", "UDP", fields=("VirtualServer.protocol",)),
-    later("SCTP", NOTHING, "", "SCTP (RFC 9260)", _LEFT_OUT, fields=("VirtualServer.protocol",)),
-    later("ICMP", NOTHING, "", "ICMP echo", _LEFT_OUT, fields=("VirtualServer.protocol",), source="DPVS"),
-    later("ICMPV6", NOTHING, "", "ICMPv6 echo", _LEFT_OUT, fields=("VirtualServer.protocol",), source="DPVS"),
+    works("SCTP", NOTHING, "", "SCTP (RFC 9260)", fields=("VirtualServer.protocol",)),
+    works("ICMP", NOTHING, "", "ICMP echo", fields=("VirtualServer.protocol",), source="DPVS"),
+    works("ICMPV6", NOTHING, "", "ICMPv6 echo", fields=("VirtualServer.protocol",), source="DPVS"),
 )
 
 
@@ -277,12 +276,11 @@ SERVICE_FORMS = words(
         "all addresses of that group",
         fields=("VirtualServer.addresses",),
     ),
-    later(
+    works(
         "(all ports)",
         NOTHING,
         "",
         "an address with port 0 or none: all ports, with persistence",
-        _KINDS_LEFT_OUT,
         fields=("VirtualServer.addresses",),
     ),
     later(

@@ -76,6 +76,7 @@ cdef class Plane:
     cdef void _worker(self, uint32_t i, uint32_t slots, uint32_t laddrs, int bell, int wake) except *:
         cdef Worker *w = <Worker *>self._map(sizeof(Worker))
         cdef bytes table = transitions()
+        cdef bytes associations = sctp_transitions()
         cdef bytes inbox = f"lbd{self.number}w{i}".encode()
         self.workers[i] = w
         self.shared.workers[i] = w
@@ -89,7 +90,8 @@ cdef class Plane:
         w.n_laddrs = laddrs
         self._table(&w.table4, 64, 12, 8)
         self._table(&w.table6, 128, 36, 32)
-        memcpy(w.tcp_next, <const char *>table, 3 * 4 * STATES)
+        memcpy(w.tcp_next, <const char *>table, sizeof(w.tcp_next))
+        memcpy(w.sctp_next, <const char *>associations, sizeof(w.sctp_next))
         if self.n_workers > 1:
             w.inbox = rte_ring_create(inbox, INBOX, -1, RING_F_SC_DEQ)
             if w.inbox == NULL:

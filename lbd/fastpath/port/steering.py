@@ -43,7 +43,7 @@ BLOCK_BITS = 6
 """Local ports are dealt out in blocks of 64 (``table/laddr.pxd``)."""
 NET = 0xFFF00000
 """SKF_NET_OFF: loads from here on count from the network header, wherever the frame begins."""
-ICMP, TCP, UDP, ICMP6 = 1, 6, 17, 58
+ICMP, TCP, UDP, ICMP6, SCTP = 1, 6, 17, 58, 132
 ANYONE = (RET, 0, 0, 0)
 
 
@@ -163,7 +163,7 @@ def _ipv4(p: Program, steering: Steering) -> None:
 def _ipv6(p: Program, steering: Steering) -> None:
     family = _Family(p, steering, 6)
     p.put(LD_B, NET + 6)
-    for proto in (TCP, UDP):
+    for proto in (TCP, UDP, SCTP):
         p.goto_if(proto, "plain6")
     p.goto_if(ICMP6, "icmp6")
     p.goto("anyone")

@@ -15,7 +15,7 @@ from lbd.fastpath.dpdk.net cimport (be16, rte_ipv4_cksum, rte_ipv4_hdr, rte_ipv6
 from lbd.fastpath.hdr.csum cimport apply, fold
 from lbd.fastpath.reasons cimport DROP_BAD_ICMP_CHECKSUM, LIVE
 from lbd.fastpath.rewrite.method cimport DR, NAT
-from lbd.fastpath.stage.parse cimport TCP
+from lbd.fastpath.stage.parse cimport SCTP, TCP, UDP
 from lbd.fastpath.table.conn cimport FORWARD, REPLY, Conn, ConnTable, conn_key
 
 
@@ -35,9 +35,16 @@ cdef inline uint64_t phdr6(Meta *k, const uint8_t *frame, uint32_t n) noexcept n
 
 cdef inline void embedded_l4(uint8_t *inner, uint32_t header, uint8_t proto, uint32_t room, uint16_t delta) noexcept nogil:
     """The quoted L4 checksum, as far as it is quoted."""
-    cdef uint32_t at = header + (16 if proto == TCP else 6)
-    if at + 2 <= room and (proto == TCP or u16(inner + at) != 0):
+    cdef uint32_t at = header + (16 if proto == TCP else 6 if proto == UDP else 2)
+    if proto != SCTP and at + 2 <= room and (proto != UDP or u16(inner + at) != 0):
         set16(inner + at, apply(u16(inner + at), delta))
+
+
+cdef inline void embedded_ports(uint8_t *l4, uint8_t proto, uint32_t ports) noexcept nogil:
+    if proto == TCP or proto == UDP or proto == SCTP:
+        set32(l4, ports)
+    else:
+        set16(l4 + 4, <uint16_t>(ports | ports >> 16))
 
 
 cdef inline void translate4(ConnTable *t, Conn *c, Meta *k, uint8_t *frame, const uint8_t *back,
@@ -52,7 +59,7 @@ cdef inline void translate4(ConnTable *t, Conn *c, Meta *k, uint8_t *frame, cons
     set16(ip + 10, rte_ipv4_cksum(<rte_ipv4_hdr *>ip))
     memcpy(inner + 12, back, 8)
     set16(inner + 10, apply(u16(inner + 10), delta3))
-    set32(inner + header, u32(back + 8))
+    embedded_ports(inner + header, k.proto, u32(back + 8))
     embedded_l4(inner, header, k.proto, k.length - (k.embedded - k.l3), delta4)
 
 
@@ -64,7 +71,7 @@ cdef inline void translate6(ConnTable *t, Conn *c, Meta *k, uint8_t *frame, cons
     if not (c.method == NAT and k.ref & 1 == FORWARD):
         memcpy(ip + 8, back + 16, 16)
     memcpy(inner + 8, back, 32)
-    set32(inner + 40, u32(back + 32))
+    embedded_ports(inner + 40, k.proto, u32(back + 32))
     embedded_l4(inner, 40, k.proto, k.length - (k.embedded - k.l3), delta4)
 
 

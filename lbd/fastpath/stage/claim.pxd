@@ -8,7 +8,7 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 from lbd.fastpath.burst cimport M_FRAGMENT, M_ICMP_ERROR, Meta
 from lbd.fastpath.dpdk.net cimport be16
-from lbd.fastpath.stage.parse cimport TCP, UDP
+from lbd.fastpath.stage.parse cimport ICMP, ICMP6
 from lbd.fastpath.table.directory cimport (K_CLAIMED, K_HOST, K_LOCAL, K_NAT_ADDRESS, K_NAT_SOURCE, K_SERVICE, Entry,
                                            Root, Service, lookup)
 
@@ -26,11 +26,24 @@ cdef inline void wide(uint8_t *out, const uint8_t *address, uint8_t family) noex
     memcpy(out, address, 4 if family == 4 else 16)
 
 
+cdef inline bint has_ports(uint8_t proto) noexcept nogil:
+    return proto != ICMP and proto != ICMP6
+
+
 cdef inline Service *claimed_service(Root *r, const uint8_t *dst, uint32_t port_be, uint8_t proto) noexcept nogil:
+    """The one of the port, else the one of all ports (IPVS's port 0)."""
     cdef const Entry *e = lookup(r, dst, port_be, proto, K_SERVICE)
+    if e == NULL and has_ports(proto):
+        e = lookup(r, dst, 0, proto, K_SERVICE)
     if e == NULL or not (<Service *>e.value).claimed:
         return NULL
     return <Service *>e.value
+
+
+cdef inline bint nat_source(Root *r, const uint8_t *src, uint32_t port_be, uint8_t proto) noexcept nogil:
+    if lookup(r, src, port_be, proto, K_NAT_SOURCE) != NULL:
+        return True
+    return has_ports(proto) and lookup(r, src, 0, proto, K_NAT_SOURCE) != NULL
 
 
 cdef inline bint local_port(Root *r, const uint8_t *dst, uint32_t port_be) noexcept nogil:
@@ -66,6 +79,6 @@ cdef inline int claim(Root *r, Meta *k, Service **service) noexcept nogil:
         return BY_SERVICE
     if local_port(r, dst, k.ports >> 16):
         return BY_LOCAL
-    if lookup(r, src, k.ports & 0xffff, k.proto, K_NAT_SOURCE) != NULL and lookup(r, dst, 0, 0, K_HOST) == NULL:
+    if nat_source(r, src, k.ports & 0xffff, k.proto) and lookup(r, dst, 0, 0, K_HOST) == NULL:
         return BY_SERVER
     return NOT_OURS

@@ -12,9 +12,9 @@ from lbd.fastpath.rewrite.method cimport DR, FNAT, NAT
 from lbd.fastpath.sched.sched cimport schedule
 from lbd.fastpath.slow.icmp cimport reject_unreachable
 from lbd.fastpath.stage.claim cimport NOT_OURS, claim, wide
-from lbd.fastpath.stage.life cimport S_CLOSE, S_FIN_WAIT, S_NONE, S_TIME_WAIT, S_UDP, conn_end
+from lbd.fastpath.stage.life cimport conn_end, first_state, is_over
 from lbd.fastpath.stage.lookup cimport table_of
-from lbd.fastpath.stage.parse cimport TCP, UDP
+from lbd.fastpath.stage.parse cimport ICMP, SCTP, TCP, UDP
 from lbd.fastpath.stage.steer cimport hand_over, owner_of
 from lbd.fastpath.state cimport Worker
 from lbd.fastpath.table.conn cimport (C_ONE_KEY, C_USED, FORWARD, REPLY, Conn, ConnTable, conn_alloc, conn_at, conn_find,
@@ -57,15 +57,17 @@ cdef inline void set_keys(ConnTable *t, Conn *c, Meta *k, Real *real, Laddr *fro
     cdef uint8_t *f = conn_key(t, c, FORWARD)
     cdef uint8_t *r = conn_key(t, c, REPLY)
     cdef uint32_t half = t.address_size // 2
+    # a server of a service for all ports is asked on the one that the client asked for
+    cdef uint32_t port_be = real.port_be if real.port_be else k.ports >> 16
     memcpy(f, k.addresses, t.address_size)
     set32(f + t.address_size, k.ports)
     memcpy(r, real.address, half)
     if from_ != NULL:
         memcpy(r + half, from_.address, half)
-        set32(r + t.address_size, real.port_be | local_be << 16)
+        set32(r + t.address_size, port_be | local_be << 16)
     else:
         memcpy(r + half, f, half)
-        set32(r + t.address_size, real.port_be | k.ports << 16)
+        set32(r + t.address_size, port_be | k.ports << 16)
 
 
 cdef inline void set_deltas(ConnTable *t, Conn *c) noexcept nogil:
@@ -74,8 +76,10 @@ cdef inline void set_deltas(ConnTable *t, Conn *c) noexcept nogil:
     cdef uint8_t *r = conn_key(t, c, REPLY)
     cdef uint64_t old3 = sum_words(f, t.address_size)
     cdef uint64_t new3 = sum_words(r, t.address_size)
-    cdef uint64_t old4 = old3 + u32(f + t.address_size)
-    cdef uint64_t new4 = new3 + u32(r + t.address_size)
+    # ICMP has no pseudo header, ICMPv6 has one
+    cdef bint pseudo = c.proto != ICMP
+    cdef uint64_t old4 = (old3 if pseudo else 0) + u32(f + t.address_size)
+    cdef uint64_t new4 = (new3 if pseudo else 0) + u32(r + t.address_size)
     c.delta3 = fold(<uint64_t>fold(new3) + (~fold(old3) & 0xffff))
     c.delta4 = fold(<uint64_t>fold(new4) + (~fold(old4) & 0xffff))
 
@@ -103,7 +107,7 @@ cdef inline int create(Worker *w, Meta *k, Service *s, Real *real) noexcept nogi
     c = conn_at(t, index)
     memset(c, 0, t.stride)
     c.proto = k.proto
-    c.state = S_NONE if k.proto == TCP else S_UDP
+    c.state = first_state(k.proto)
     c.method = real.method
     c.flags = C_USED | (C_ONE_KEY if real.method >= DR else 0)
     c.seen = w.tick
@@ -124,6 +128,15 @@ cdef inline int create(Worker *w, Meta *k, Service *s, Real *real) noexcept nogi
     return LIVE
 
 
+cdef inline bint opens(Meta *k) noexcept nogil:
+    """Whether this packet may begin a connection: of TCP a SYN, of SCTP an INIT, of ICMP a request."""
+    if k.proto == UDP:
+        return True
+    if k.proto == TCP or k.proto == SCTP:
+        return k.flags & (M_SYN | M_ACK | M_FIN | M_RST) == M_SYN
+    return k.ports >> 16 == 0
+
+
 cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     cdef Meta *k = &b.meta[i]
     cdef Service *s = <Service *>b.service[i]
@@ -142,7 +155,7 @@ cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
             return HANDED
     if s == NULL or s.draining:
         return PUNT_NO_CONNECTION
-    if k.proto == TCP and k.flags & (M_SYN | M_ACK | M_FIN | M_RST) != M_SYN:
+    if not opens(k):
         return PUNT_NO_CONNECTION
     if martian(k):
         return DROP_MARTIAN
@@ -160,16 +173,12 @@ cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
 
 
 cdef inline bint begins_anew(Worker *w, Meta *k) noexcept nogil:
-    """A SYN on a connection that is over is a new one (RFC 9293 section 3.6.1; IPVS's conn_reuse_mode 3).
-
-    One-way traffic (DR) is last seen in FIN_WAIT. And where the server is gone a SYN need not follow it.
-    """
+    """A SYN on a connection that is over is a new one (RFC 9293 section 3.6.1; IPVS's conn_reuse_mode 3); and where the
+    server is gone a SYN need not follow it."""
     cdef Conn *c = conn_at(table_of(w, k), k.ref >> 1)
     if k.flags & (M_SYN | M_ACK | M_RST | M_FIN | M_ICMP_ERROR) != M_SYN or k.ref & 1 != FORWARD:
         return False
-    if c.state == S_TIME_WAIT or c.state == S_CLOSE or (c.flags & C_ONE_KEY and c.state == S_FIN_WAIT):
-        return True
-    return w.shared.slots[c.real].closed != 0
+    return is_over(c) or w.shared.slots[c.real].closed != 0
 
 
 cdef inline void ask(Worker *w, Burst *b, uint32_t i) noexcept nogil:

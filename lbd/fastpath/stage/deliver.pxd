@@ -14,13 +14,13 @@ from lbd.fastpath.hdr.virtio cimport VNET_GSO_NONE, vnet_of
 from lbd.fastpath.reasons cimport *
 from lbd.fastpath.rewrite.icmp cimport translate_error
 from lbd.fastpath.rewrite.method cimport DR, TUN
-from lbd.fastpath.rewrite.nat cimport translate
+from lbd.fastpath.rewrite.nat cimport translate, translate_other
 from lbd.fastpath.slow.fragment cimport may_fragment
 from lbd.fastpath.slow.icmp cimport reject_too_big, reject_ttl
 from lbd.fastpath.stage.claim cimport wide
-from lbd.fastpath.stage.life cimport tcp_step
+from lbd.fastpath.stage.life cimport sctp_step, tcp_step
 from lbd.fastpath.stage.lookup cimport table_of, target_of
-from lbd.fastpath.stage.parse cimport TCP
+from lbd.fastpath.stage.parse cimport SCTP, TCP, is_tcp_or_udp
 from lbd.fastpath.stage.route cimport WAY_BLACKHOLE, find_hop
 from lbd.fastpath.state cimport Worker
 from lbd.fastpath.table.conn cimport FORWARD, REPLY, Conn, ConnTable, conn_at
@@ -97,6 +97,12 @@ cdef inline void lower_ttl(Meta *k, uint8_t *ip) noexcept nogil:
         ip[7] -= 1
 
 
+cdef inline int deliver_other(Worker *w, ConnTable *t, Conn *c, Meta *k, rte_mbuf *m) noexcept nogil:
+    if k.proto == SCTP:
+        sctp_step(w, c, k.ref & 1, bytes_of(m) + k.l4, m.data_len - k.l4)
+    return translate_other(t, c, k, m) if c.method < DR else LIVE
+
+
 cdef inline int deliver_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     cdef Meta *k = &b.meta[i]
     cdef uint8_t *frame = bytes_of(b.m[i])
@@ -121,8 +127,13 @@ cdef inline int deliver_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
         c.seen = w.tick
         if k.proto == TCP:
             tcp_step(w, c, k.ref & 1, k.flags)
-        if likely(c.method < DR):
-            translate(t, c, k, frame)
+        if likely(is_tcp_or_udp(k.proto)):
+            if likely(c.method < DR):
+                translate(t, c, k, frame)
+        else:
+            verdict = deliver_other(w, t, c, k, b.m[i])
+            if verdict != LIVE:
+                return verdict
     lower_ttl(k, ip)
     if unlikely(c.method == TUN):
         k.flags |= M_TUNNEL

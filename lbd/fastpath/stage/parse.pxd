@@ -24,8 +24,14 @@ cdef enum:                       # Proto
     TCP = 6
     UDP = 17
     ICMP6 = 58
+    SCTP = 132
     ETHER = 14
     MAX_EXTENSIONS = 8
+
+
+cdef inline bint is_tcp_or_udp(uint8_t proto) noexcept nogil:
+    """Of the protocols that pass parse, in one comparison."""
+    return <uint8_t>(proto - TCP) <= UDP - TCP
 
 
 cdef inline bint to_this_port(Port *p, const uint8_t *frame) noexcept nogil:
@@ -64,11 +70,55 @@ cdef inline int parse_udp(Meta *k, const uint8_t *l4, uint32_t room, uint32_t le
     return LIVE
 
 
+cdef inline int parse_sctp(Meta *k, const uint8_t *l4, uint32_t room, uint32_t length) noexcept nogil:
+    """An INIT chunk is its SYN, ABORT its RST (RFC 9260 section 3.2)."""
+    if room < 12 or length < 12:
+        return DROP_RUNT
+    k.ports = u32(l4)
+    if room >= 16 and length >= 16:
+        k.flags |= M_SYN if l4[12] == 1 else M_RST if l4[12] == 6 else 0
+    return LIVE
+
+
+cdef inline bint is_query(uint8_t proto, uint8_t type) noexcept nogil:
+    """Echo, request or reply."""
+    return (proto == ICMP and (type == 8 or type == 0)) or (proto == ICMP6 and (type == 128 or type == 129))
+
+
+cdef inline uint32_t query_ports(const uint8_t *l4) noexcept nogil:
+    """The identifier stands for the port of the one who asks, the other's is 0."""
+    return u16(l4 + 4) if l4[0] == 8 or l4[0] == 128 else <uint32_t>u16(l4 + 4) << 16
+
+
+cdef inline int parse_query(Meta *k, const uint8_t *l4) noexcept nogil:
+    """At least 8 bytes are there. An identifier of 0 would leave open who asks: the kernel has it."""
+    if not is_query(k.proto, l4[0]) or u16(l4 + 4) == 0:
+        return PASS_NOT_CLAIMED
+    k.ports = query_ports(l4)
+    return LIVE
+
+
+cdef inline bint embedded_ports(Meta *k, const uint8_t *l4) noexcept nogil:
+    """Of the packet that an ICMP error quotes, turned round; ICMP other than echo has none, and so no connection. At
+    least 8 bytes are there. False: a protocol that is never ours."""
+    cdef uint32_t ports = 0
+    if k.proto == TCP or k.proto == UDP or k.proto == SCTP:
+        ports = u32(l4)
+    elif is_query(k.proto, l4[0]):
+        ports = query_ports(l4)
+    elif k.proto != (ICMP if k.family == 4 else ICMP6):
+        return False
+    k.ports = ports >> 16 | ports << 16
+    return True
+
+
 cdef inline int parse_l4(Meta *k, const uint8_t *frame, uint32_t room, uint32_t length) noexcept nogil:
     if k.proto == TCP:
         return parse_tcp(k, frame + k.l4, room, length)
     if k.proto == UDP:
         return parse_udp(k, frame + k.l4, room, length)
+    if k.proto == SCTP:
+        return parse_sctp(k, frame + k.l4, room, length)
     return PASS_NOT_CLAIMED
 
 
@@ -84,12 +134,11 @@ cdef inline int parse_embedded4(Burst *b, uint32_t i, const uint8_t *frame, uint
     if header < 20 or room < 8 + header + 8 or be16(u16(inner + 6)) & 0x1fff:
         return PASS_NOT_CLAIMED
     k.proto = inner[9]
-    if k.proto != TCP and k.proto != UDP:
+    if not embedded_ports(k, inner + header):
         return PASS_NOT_CLAIMED
     set32(&b.turned[i][0], u32(inner + 16))
     set32(&b.turned[i][4], u32(inner + 12))
     k.addresses = &b.turned[i][0]
-    k.ports = u32(inner + header) >> 16 | u32(inner + header) << 16
     k.flags |= M_ICMP_ERROR
     return LIVE
 
@@ -101,12 +150,11 @@ cdef inline int parse_embedded6(Burst *b, uint32_t i, const uint8_t *frame, uint
     if room < 8 + 40 + 8 or inner[0] >> 4 != 6:
         return PASS_NOT_CLAIMED
     k.proto = inner[6]
-    if k.proto != TCP and k.proto != UDP:
+    if not embedded_ports(k, inner + 40):
         return PASS_NOT_CLAIMED
     memcpy(&b.turned[i][0], inner + 24, 16)
     memcpy(&b.turned[i][16], inner + 8, 16)
     k.addresses = &b.turned[i][0]
-    k.ports = u32(inner + 40) >> 16 | u32(inner + 40) << 16
     k.flags |= M_ICMP_ERROR
     return LIVE
 
@@ -141,7 +189,7 @@ cdef inline int parse4(Burst *b, uint32_t i, const uint8_t *frame, rte_mbuf *m) 
         type = frame[k.l4]
         if type == 3 or type == 11 or type == 12:
             return parse_embedded4(b, i, frame, m.data_len - k.l4)
-        return PASS_NOT_CLAIMED
+        return parse_query(k, frame + k.l4)
     return parse_l4(k, frame, m.data_len - k.l4, total - header)
 
 
@@ -197,7 +245,7 @@ cdef inline int parse6(Burst *b, uint32_t i, const uint8_t *frame, rte_mbuf *m) 
         type = frame[k.l4]
         if 1 <= type <= 4:
             return parse_embedded6(b, i, frame, end_at - k.l4)
-        return PASS_NOT_CLAIMED
+        return parse_query(k, frame + k.l4)
     return parse_l4(k, frame, end_at - k.l4, ETHER + k.length - k.l4)
 
 
