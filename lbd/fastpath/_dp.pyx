@@ -51,7 +51,8 @@ import os
 import struct
 
 from lbd.fastpath.reasons import NAMES
-from lbd.fastpath.states import sctp_transitions, transitions
+from lbd.fastpath.sctp_states import sctp_transitions
+from lbd.fastpath.states import transitions
 
 cdef extern from "<sys/mman.h>" nogil:
     enum: PROT_READ, PROT_WRITE, MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE, MADV_HUGEPAGE

@@ -28,12 +28,9 @@ from lbd.fastpath.live import (
 from lbd.fastpath.local_pools import LaddrFace, LocalPools
 from lbd.fastpath.sequence import sequence
 from lbd.fastpath.states import TICKS_PER_SECOND, ticks
+from lbd.fastpath.validity import SCHEDULERS, validate
 
 METHODS = {api.Method.FNAT: 1, api.Method.NAT: 2, api.Method.DR: 3, api.Method.TUN: 4}
-PORTLESS = (api.Protocol.ICMP, api.Protocol.ICMPV6)
-ONE_WAY = (api.Method.DR, api.Method.TUN)
-"""Replies do not pass here."""
-SCHEDULERS = {"rr": 0, "wrr": 0, "wlc": 1}
 
 
 class Face(SlotFace, LaddrFace, Protocol):
@@ -88,7 +85,7 @@ class Wanted:
                     if known
                     else f"{key}: {service.pool!r} is no pool of local addresses"
                 )
-            _validate(service, self.pools)
+            validate(service, self.pools)
 
 
 class Configuration:
@@ -322,35 +319,3 @@ class Configuration:
 
 def _claimed_keys(addresses: Iterable[bytes]) -> set[Key]:
     return {(address, 0, 0, K_CLAIMED) for address in addresses}
-
-
-def _validate(service: api.Service, pools: Mapping[str, api.LocalPool]) -> None:
-    """Raises RefusedChange, in words for the person who asked."""
-    key = service.key
-    version = len(packed(key.address))
-    portless = key.protocol in PORTLESS
-    if key.protocol is (api.Protocol.ICMPV6 if version == 4 else api.Protocol.ICMP):
-        raise RefusedChange(f"{key}: that protocol is of the other address family")
-    if (portless and key.port) or not 0 <= key.port < 65536:
-        raise RefusedChange(f"{key}: the port must be {0 if portless else '0 (all) to 65535'}")
-    if service.scheduler not in SCHEDULERS:
-        raise RefusedChange(f"{key}: there is no scheduler {service.scheduler!r} (rr, wrr and wlc are)")
-    if len({(r.address, r.port) for r in service.reals}) != len(service.reals):
-        raise RefusedChange(f"{key}: a real server is given twice")
-    for real in service.reals:
-        if len(packed(real.address)) != version and real.method is not api.Method.TUN:
-            raise RefusedChange(f"{key}: real server {real.address} is of the other address family")
-        if not 0 <= real.port < 65536 or (not real.port and key.port) or not 0 <= real.weight <= 65535:
-            raise RefusedChange(f"{key}: real server {real.address}: port or weight is out of range")
-        if (real.method in ONE_WAY or portless) and real.port != key.port:
-            raise RefusedChange(
-                f"{key}: {real.method.name if not portless else key.protocol.name} cannot change the port to {real.port}"
-            )
-        if real.method is api.Method.TUN and real.tunnel.kind is api.TunnelKind.GUE and not real.tunnel.port:
-            raise RefusedChange(f"{key}: real server {real.address}: GUE needs a port")
-    if any(r.method is api.Method.FNAT for r in service.reals):
-        pool = pools.get(service.pool or "")
-        if pool is None:
-            raise RefusedChange(f"{key}: FNAT needs a pool of local addresses, and {service.pool!r} is none")
-        if not any(len(packed(a.address)) == version for a in pool.addresses):
-            raise RefusedChange(f"{key}: pool {pool.name!r} has no local address of the service's family")

@@ -9,6 +9,7 @@ precedence order are RST, SYN, FIN, ACK; the rows stand as SYN, FIN, ACK, RST.
 from __future__ import annotations
 
 from lbd.fastpath.api import Timeouts
+from lbd.fastpath.sctp_states import SCTP_STATES
 
 STATES = ("NO", "ES", "SS", "SR", "FW", "TW", "CL", "CW", "LA", "LI", "SA")
 
@@ -33,38 +34,6 @@ NEXT = (
     ),
 )
 
-SCTP_STATES = [
-    "NONE",
-    "INIT1",
-    "INIT",
-    "COOKIE_SENT",
-    "COOKIE_REPLIED",
-    "COOKIE_WAIT",
-    "COOKIE",
-    "COOKIE_ECHOED",
-    "ESTABLISHED",
-    "SHUTDOWN_SENT",
-    "SHUTDOWN_RECEIVED",
-    "SHUTDOWN_ACK_SENT",
-    "REJECTED",
-    "CLOSED",
-]
-"""IPVS's names, numbered from 12 on. An association that the server opens passes COOKIE_WAIT, COOKIE, COOKIE_ECHOED."""
-SCTP_EVENTS = [
-    "DATA",
-    "INIT",
-    "INIT_ACK",
-    "COOKIE_ECHO",
-    "COOKIE_ACK",
-    "SHUTDOWN",
-    "SHUTDOWN_ACK",
-    "SHUTDOWN_COMPLETE",
-    "ERROR",
-    "ABORT",
-]
-_IN, _OUT, _ONE_WAY = 0, 1, 2
-_BEGUN = ("INIT1", "INIT", "COOKIE_SENT", "COOKIE_REPLIED")
-
 TICKS_PER_SECOND = 8
 
 
@@ -74,48 +43,6 @@ def transitions() -> bytes:
     return bytes(
         code for direction in NEXT for row in direction for code in (*map(STATES.index, row.split()), *rest)
     )
-
-
-def _sctp(direction: int, event: str, state: str) -> str:
-    """The next state (RFC 9260 section 4), as one between client and server sees it."""
-    out = direction == _OUT
-    match event:
-        case "INIT" if state in ("NONE", "REJECTED", "CLOSED"):
-            return "COOKIE_WAIT" if out else "INIT1"
-        case "INIT" if state == "INIT1" and not out:
-            return "INIT"
-        case "INIT_ACK" if out and state in _BEGUN:
-            return "COOKIE_SENT"
-        case "INIT_ACK" if state == "COOKIE_WAIT":
-            return "COOKIE"
-        case "COOKIE_ECHO" if direction == _ONE_WAY:
-            return "ESTABLISHED"  # the answer does not pass here
-        case "COOKIE_ECHO" if state != "ESTABLISHED":
-            return "COOKIE_ECHOED" if out else "COOKIE_REPLIED"
-        case "COOKIE_ACK" if state not in ("REJECTED", "CLOSED"):
-            return "ESTABLISHED"
-        case "DATA" if out and state == "COOKIE_REPLIED":
-            return "ESTABLISHED"
-        case "SHUTDOWN" if state not in ("REJECTED", "CLOSED"):
-            return "SHUTDOWN_RECEIVED" if out else "SHUTDOWN_SENT"
-        case "SHUTDOWN_ACK" if state not in ("REJECTED", "CLOSED"):
-            return "SHUTDOWN_ACK_SENT"
-        case "SHUTDOWN_COMPLETE":
-            return "CLOSED"
-        case "ABORT":
-            return "REJECTED" if out and state in _BEGUN else "CLOSED"
-    return state
-
-
-def sctp_transitions() -> bytes:
-    """3 x 10 x 27 bytes for the worker: what is no state of SCTP stays as it is."""
-    first, after = len(STATES) + 1, 1
-    table = bytearray()
-    for direction in (_IN, _OUT, _ONE_WAY):
-        for event in SCTP_EVENTS:
-            nexts = [first + SCTP_STATES.index(_sctp(direction, event, state)) for state in SCTP_STATES]
-            table += bytes([*range(first), *nexts, *range(first + len(nexts), first + len(nexts) + after)])
-    return bytes(table)
 
 
 def ticks(t: Timeouts) -> tuple[int, ...]:

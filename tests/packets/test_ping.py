@@ -87,9 +87,8 @@ def test_a_router_tells_of_a_request_or_a_reply(bench, net, family):
     """The quoted identifier is the one that the receiver of the error knows."""
     service(bench, family, "fnat")
     out = bench.one(ping(net, family))
-    for about, port, to, ident in ((out, 1, net.client, 77), (reply(out, family), 0, net.real1, 1025)):
-        if about is not out:
-            about = bench.one(about, port=1)
+    back = bench.one(reply(out, family), port=1)
+    for about, port, to, ident in ((out, 1, net.client, 77), (back, 0, net.real1, 1025)):
         quoted = bytes(about.getlayer(1))
         router = net.prefix.format(4 if port else 3, "7")
         told = Ether(dst=MAC0 if port == 0 else out.src) / net.ip(src=router, dst=about.getlayer(1).src)

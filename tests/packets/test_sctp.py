@@ -23,7 +23,8 @@ from scapy.layers.sctp import (
 )
 from scapy.packet import Packet
 
-from lbd.fastpath.states import SCTP_EVENTS, SCTP_STATES, sctp_transitions, transitions
+from lbd.fastpath.sctp_states import SCTP_EVENTS, SCTP_STATES, sctp_transitions
+from lbd.fastpath.states import transitions
 from tests.packets.bench import CLIENT_MAC, MAC0, NETS, addresses
 
 CHUNKS = {

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a service can be carried out: what is refused, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lbd.fastpath import api
+from lbd.fastpath.live import RefusedChange, packed
+
+SCHEDULERS = {"rr": 0, "wrr": 0, "wlc": 1}
+PORTLESS = (api.Protocol.ICMP, api.Protocol.ICMPV6)
+ONE_WAY = (api.Method.DR, api.Method.TUN)
+"""Replies do not pass here."""
+
+
+def validate(service: api.Service, pools: Mapping[str, api.LocalPool]) -> None:
+    """Raises RefusedChange, in words for the person who asked."""
+    _key(service)
+    if len({(r.address, r.port) for r in service.reals}) != len(service.reals):
+        raise RefusedChange(f"{service.key}: a real server is given twice")
+    for real in service.reals:
+        _real(service.key, real)
+    if any(r.method is api.Method.FNAT for r in service.reals):
+        _pool(service, pools)
+
+
+def _key(service: api.Service) -> None:
+    key = service.key
+    wrong = api.Protocol.ICMPV6 if len(packed(key.address)) == 4 else api.Protocol.ICMP
+    if key.protocol is wrong:
+        raise RefusedChange(f"{key}: that protocol is of the other address family")
+    if not 0 <= key.port < 65536 or (key.protocol in PORTLESS and key.port):
+        raise RefusedChange(
+            f"{key}: the port must be {0 if key.protocol in PORTLESS else '0 (all) to 65535'}"
+        )
+    if service.scheduler not in SCHEDULERS:
+        raise RefusedChange(f"{key}: there is no scheduler {service.scheduler!r} (rr, wrr and wlc are)")
+
+
+def _real(key: api.ServiceKey, real: api.Real) -> None:
+    where = f"{key}: real server {real.address}"
+    if len(packed(real.address)) != len(packed(key.address)) and real.method is not api.Method.TUN:
+        raise RefusedChange(f"{where} is of the other address family")
+    if not 0 <= real.port < 65536 or (not real.port and key.port) or not 0 <= real.weight <= 65535:
+        raise RefusedChange(f"{where}: port or weight is out of range")
+    if (real.method in ONE_WAY or key.protocol in PORTLESS) and real.port != key.port:
+        what = key.protocol if key.protocol in PORTLESS else real.method
+        raise RefusedChange(f"{key}: {what.name} cannot change the port to {real.port}")
+    if real.method is api.Method.TUN and real.tunnel.kind is api.TunnelKind.GUE and not real.tunnel.port:
+        raise RefusedChange(f"{where}: GUE needs a port")
+
+
+def _pool(service: api.Service, pools: Mapping[str, api.LocalPool]) -> None:
+    key, pool = service.key, pools.get(service.pool or "")
+    if pool is None:
+        raise RefusedChange(f"{key}: FNAT needs a pool of local addresses, and {service.pool!r} is none")
+    if not any(len(packed(a.address)) == len(packed(key.address)) for a in pool.addresses):
+        raise RefusedChange(f"{key}: pool {pool.name!r} has no local address of the service's family")
