@@ -99,6 +99,11 @@ def _machine(run_dir: str) -> Any:
     )
 
 
+def _warnings(status: Any) -> tuple[str, ...]:
+    guard = () if status.guard in ("standing", "none") else (f"the guard is {status.guard}",)
+    return (*guard, *status.warnings)
+
+
 def _guard() -> tuple[str, str]:
     """What is said of the guard's table without and with an owner; on lo, with one claim of each kind."""
     from lbd.fastpath.claim import Claims, ruleset

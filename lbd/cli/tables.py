@@ -123,6 +123,8 @@ def _dataplane(status: Status) -> RenderableType:
         if counts:
             listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
             facts.append(f"{what}: {listed}\n", "yellow" if what == "drops" else "")
+    for text in status.warnings:
+        facts.append(f"{text}\n", "yellow")
     for setting in status.settings:
         facts.append(f"setting changed: {setting}\n")
     return Group(facts, ports(status))

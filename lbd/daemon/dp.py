@@ -152,6 +152,8 @@ class Dp:
             ports=self.network.ports_status(),
             guard=self.network.guard_status(),
             settings=self.network.settings.listing(),
+            warnings=self.network.firewall.warnings,
+            marks=self.network.firewall.marks.steps,
         )
 
 

@@ -15,8 +15,9 @@ from ipaddress import ip_address
 from typing import Any
 
 from lbd.daemon.dp_addresses import LocalAddresses
+from lbd.daemon.dp_firewall import Firewall
 from lbd.fastpath import api
-from lbd.fastpath.claim import TABLE, Claims, ruleset
+from lbd.fastpath.claim import TABLE, Claims, Triple, ruleset
 from lbd.fastpath.configuration import Configuration
 from lbd.fastpath.forwarding import Forwarding, Link, Path, Route
 from lbd.fastpath.port.tap import open_tap
@@ -48,6 +49,7 @@ class Network:
         self._guard = Guard(options.guard_fd, table=TABLE, on_repair=self._guard_repaired)
         self._guard_problem = ""
         self._guarded: tuple[Claims, frozenset[tuple[str, int, tuple[bytes, ...]]]] | None = None
+        self.firewall = Firewall(self._seen_by_firewall)
         self._work = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._tap = -1
@@ -60,8 +62,10 @@ class Network:
         self._take_tap()
         await self._sync(everything=True)
         self._spawn(self._follow())
+        self.firewall.start()
 
     async def stop(self, *, keep_guard: bool) -> None:
+        await self.firewall.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -122,12 +126,17 @@ class Network:
         await self._guard_ports(wanted)
         self._ports.admit(self._conf.claims())
         changed = self._ports.sync(wanted)
+        self.firewall.services_changed()
         if changed or everything:
             self._forwarding.set_ports(self._links(), self._ports.attached())
         if "neighbours" in dirty or changed:
             self._forwarding.set_neighbours(self._neighbours(everything=everything or changed))
         if "routes" in dirty or changed:
             self._forwarding.set_routes(self._routes())
+
+    def _seen_by_firewall(self) -> tuple[frozenset[Triple], frozenset[str]]:
+        claims = self._conf.claims()
+        return claims.services | claims.services_here, frozenset(self._wanted_ports())
 
     def _host_addresses(self) -> dict[str, frozenset[str]]:
         out: dict[str, set[str]] = {}

@@ -104,6 +104,44 @@ class LocalPool(msgspec.Struct, frozen=True):
     addresses: tuple[LocalAddress, ...]
 
 
+Spans = tuple[tuple[int, int], ...]
+"""Inclusive ranges of numbers, in order."""
+
+
+class MarkRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the program that gives a packet its firewall mark, as the host's own rules would. None: anything.
+
+    The program is a tuple of steps. A packet begins at step 0 with mark 0; where a step means it, its mark becomes
+    ``(mark & ~mask) ^ mark`` and it goes on at step ``then``, else at the next one. Steps only lead forward, and
+    past the last one the mark is what it is.
+    """
+
+    family: int = 0
+    """4, 6, or 0 for both."""
+    saddr: tuple[tuple[str, str], ...] | None = None
+    """Inclusive ranges, in order. Where there are addresses there is a family."""
+    daddr: tuple[tuple[str, str], ...] | None = None
+    protocols: Spans | None = None
+    sport: Spans | None = None
+    dport: Spans | None = None
+    iif: tuple[str, ...] | None = None
+    """Names of interfaces; ``*`` stands for what follows."""
+    iif_but: bool = False
+    """Any but those."""
+    mac: tuple[str, ...] | None = None
+    """Source of the frame."""
+    mac_but: bool = False
+    marked: tuple[int, int] | None = None
+    """Value and mask: those whose mark & mask is the value already."""
+    marked_but: bool = False
+    local: bool | None = None
+    """Whether the destination is an address of this machine."""
+    mark: int = 0
+    mask: int = 0
+    """With both 0 the mark stays."""
+    then: int = 0
+
+
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """Idle seconds by state; IPVS's names and defaults."""
 
@@ -281,6 +319,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """One phrase: ``standing``, ``none``, or what is wrong with it."""
     settings: tuple[str, ...] = ()
     """Each kernel setting that was changed and will be put back, as ``name = value (was value)``."""
+    warnings: tuple[str, ...] = ()
+    """What the host's own firewall would do and does not here; each a sentence."""
+    marks: tuple[MarkRule, ...] = ()
+    """The program that gives packets their firewall marks."""
 
 
 Reply = Done | Refused | Table | Stats | Status

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 NETLINK_NETFILTER = 12
 NFNLGRP_NFTABLES = 7
@@ -58,20 +58,25 @@ class Deletions:
 def last_word(data: bytes, name: bytes) -> int | None:
     """Of a datagram of nfnetlink messages: the last that begins or ends this netdev table (name: with its zero)."""
     found = None
+    for kind, family, table in messages(data):
+        if kind in (NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE) and family == NFPROTO_NETDEV and table == name:
+            found = kind
+    return found
+
+
+def messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Kind, family and name of the table (with its zero) of each nfnetlink message in a datagram.
+
+    The first attribute of every message of nf_tables is the table (linux/netfilter/nf_tables.h), but of NEWGEN's.
+    """
     at = 0
     while at + 20 <= len(data):
         length, kind = struct.unpack_from("=IH", data, at)
         if length < 20:
-            break
+            return
         # struct nfgenmsg after the header: family, version, resource
-        if (
-            kind in (NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE)
-            and data[at + 16] == NFPROTO_NETDEV
-            and _name(data[at + 20 : at + length]) == name
-        ):
-            found = kind
+        yield kind, data[at + 16], _name(data[at + 20 : at + length])
         at += (length + 3) & ~3
-    return found
 
 
 def _name(data: bytes) -> bytes:
