@@ -37,6 +37,7 @@ from lbd.fastpath.replay cimport (BACKWARD, CLOCK, FRAME, LEARN, MEASURED, STRAI
                                   replay)
 from lbd.fastpath.state cimport EVENTS, WAITERS, Shared, Worker
 from lbd.fastpath.table.conn cimport C_USED, Bucket, Conn, ConnTable, conn_at
+from lbd.fastpath.table.datagram cimport DATAGRAMS, Datagram
 from lbd.fastpath.table.directory cimport (K_NEIGHBOUR, K_SERVICE, MAX_PATHS, PAGES, Entry, Page, Real, Root, Route,
                                            Service)
 from lbd.fastpath.table.endpoint cimport T_GRE, T_GUE, Endpoint
@@ -44,7 +45,7 @@ from lbd.fastpath.table.hop cimport NO_PORT, Hop
 from lbd.fastpath.table.laddr cimport RING, Laddr, ports_between
 from lbd.fastpath.table.publish cimport Grave, bury, change_entry, empty, service_new
 from lbd.fastpath.table.slot cimport Slot, SlotCounters
-from lbd.fastpath.worker cimport keep_house, poll_ports, run_burst, take_inbox, worker_loop
+from lbd.fastpath.worker cimport keep_house, poll_ports, run_burst, run_ready, take_inbox, worker_loop
 
 import itertools
 import os

@@ -12,9 +12,12 @@ cdef enum:                       # MetaFlag
     M_FIN = 2
     M_RST = 4
     M_ACK = 8
-    M_FRAGMENT = 16
+    M_FRAGMENT = 16      # and gather has not found out yet of what
     M_ICMP_ERROR = 32    # the key is that of the embedded packet, turned round
+    M_RARE = 1024        # an ICMP error, a later fragment, or neither TCP nor UDP: delivered by itself
     M_TUNNEL = 128       # leaves in an outer packet (stage/encapsulate.pxd)
+    M_PIECE = 256        # a fragment whose ports are known
+    M_LATER = 512        # one without an L4 header: the ports are those of the first
     M_PARTIAL = 64       # the L4 checksum holds the pseudo-header sum only (virtio NEEDS_CSUM)
 
 cdef struct Meta:
@@ -27,7 +30,7 @@ cdef struct Meta:
     uint32_t length              # of the IP packet, header included
     uint8_t family               # 4 or 6
     uint8_t proto
-    uint8_t flags
+    uint16_t flags
     uint8_t verdict              # a Verdict; LIVE while on its way
     uint16_t embedded            # offset of the embedded IP header (M_ICMP_ERROR)
     uint16_t in_port
@@ -35,6 +38,8 @@ cdef struct Meta:
 
 cdef struct Burst:
     uint32_t n
+    uint32_t fragments
+    uint32_t rare                # packets with M_RARE
     uint32_t openers             # packets that may open a connection: of none, or with SYN
     uint32_t created             # changes of the connection table in this burst so far
     uint32_t tunnelled           # packets that leave in an outer one
@@ -44,6 +49,11 @@ cdef struct Burst:
     uint8_t side[BURST]          # of packets of no connection: what makes them ours (claim.pxd)
     void *service[BURST]         # and their Service, or NULL
     uint8_t turned[BURST][32]    # addresses of embedded packets, turned round
+
+cdef inline void set_rare(Burst *b, Meta *k) noexcept nogil:
+    k.flags |= M_RARE
+    b.rare += 1
+
 
 cdef inline void end(Burst *b, uint32_t i, int verdict) noexcept nogil:
     b.meta[i].verdict = <uint8_t>verdict

@@ -9,6 +9,7 @@ from lbd.fastpath.dpdk.ring cimport rte_ring
 from lbd.fastpath.port.port cimport MAX_PORTS, MAX_WORKERS, Port
 from lbd.fastpath.reasons cimport N_VERDICTS
 from lbd.fastpath.table.conn cimport ConnTable
+from lbd.fastpath.table.datagram cimport HELD, DatagramTable
 from lbd.fastpath.table.directory cimport Root
 from lbd.fastpath.table.endpoint cimport Endpoint
 from lbd.fastpath.table.hop cimport Hop
@@ -19,6 +20,7 @@ cdef enum:
     TXQ = 64
     WAITERS = 256
     EVENTS = 256
+    READY = HELD + BURST         # more cannot be waiting, and have come since
     WAIT_TICKS = 24              # 3 s
     STATES = 27                  # of TCP, UDP, SCTP and ICMP together (states.py)
     SCTP_EVENTS = 10
@@ -72,6 +74,9 @@ cdef struct Worker:
     rte_ring *inbox              # packets that other workers found to be this one's
     ConnTable table4
     ConnTable table6
+    DatagramTable datagrams      # in fragments
+    rte_mbuf *ready[READY]       # fragments that waited for the first, which has come
+    uint32_t n_ready
     SlotCounters *counters
     Laddr *laddrs
     uint32_t n_laddrs

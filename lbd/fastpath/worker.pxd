@@ -5,7 +5,7 @@ A burst passes the stages in this order; each works on all packets, ends some of
 never knows the next stage. A reply takes the same way: lookup finds the same connection in the other direction.
 """
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
-from libc.string cimport memset
+from libc.string cimport memmove, memset
 from lbd.fastpath.atomic cimport acquire, fence, load32, store32
 from lbd.fastpath.burst cimport BURST, Burst
 from lbd.fastpath.dpdk.eal cimport rte_get_tsc_hz, rte_pause, rte_rdtsc, unlikely
@@ -15,6 +15,7 @@ from lbd.fastpath.dpdk.ring cimport rte_ring_count, rte_ring_dequeue_burst
 from lbd.fastpath.port.port cimport MAX_PORTS, NO_QUEUE, Port
 from lbd.fastpath.stage.connect cimport st_connect
 from lbd.fastpath.stage.deliver cimport st_deliver
+from lbd.fastpath.stage.gather cimport forget_old, st_gather
 from lbd.fastpath.stage.life cimport sweep
 from lbd.fastpath.stage.lookup cimport st_lookup
 from lbd.fastpath.stage.output cimport retry_waiters, st_output
@@ -35,6 +36,8 @@ cdef enum:
 
 cdef inline void run_burst(Worker *w, Burst *b) noexcept nogil:
     st_parse(w, b)
+    if unlikely(b.fragments != 0):
+        st_gather(w, b)
     st_lookup(w, b)
     st_connect(w, b)
     st_deliver(w, b)
@@ -43,6 +46,21 @@ cdef inline void run_burst(Worker *w, Burst *b) noexcept nogil:
     flush_all(w)
     if unlikely(w.n_handed != 0):
         deliver_handed(w)
+
+
+cdef inline void run_ready(Worker *w) noexcept nogil:
+    """Fragments that waited for the first of their datagram, once that has gone before them."""
+    cdef Burst *b = &w.burst
+    cdef uint32_t i
+    while unlikely(w.n_ready != 0):
+        b.n = BURST if w.n_ready > BURST else w.n_ready
+        for i in range(b.n):
+            b.m[i] = w.ready[i]
+            b.meta[i].in_port = b.m[i].port
+        w.n_ready -= b.n
+        memmove(w.ready, &w.ready[b.n], w.n_ready * sizeof(w.ready[0]))
+        b.taken = False
+        run_burst(w, b)
 
 
 cdef inline void expire(Worker *w, ConnTable *t, uint64_t elapsed) noexcept nogil:
@@ -55,15 +73,18 @@ cdef inline void keep_house(Worker *w) noexcept nogil:
     cdef uint64_t elapsed = w.now - w.swept
     cdef uint32_t generation
     cdef uint32_t tick = <uint32_t>(w.now // TICK_NS)
+    cdef bint ticked = tick != w.tick
     w.root = <Root *>acquire(&w.shared.root)
     if unlikely(w.n_waiters != 0):
         generation = load32(&w.shared.hop_generation)
-        if generation != w.waited_generation or tick != w.tick:
+        if generation != w.waited_generation or ticked:
             w.waited_generation = generation
             w.tick = tick
             retry_waiters(w)
             flush_all(w)
     w.tick = tick
+    if unlikely(w.datagrams.used != 0) and ticked:
+        forget_old(w)
     if elapsed >= SWEEP_NS:
         w.swept = w.now
         expire(w, &w.table4, elapsed)
@@ -84,6 +105,7 @@ cdef inline uint32_t take_inbox(Worker *w) noexcept nogil:
     b.taken = True
     w.taken += b.n
     run_burst(w, b)
+    run_ready(w)
     return b.n
 
 
@@ -106,6 +128,7 @@ cdef inline uint32_t poll_ports(Worker *w) noexcept nogil:
         w.rx += b.n
         total += b.n
         run_burst(w, b)
+        run_ready(w)
     return total + take_inbox(w)
 
 

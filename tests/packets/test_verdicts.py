@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP, defragment
-from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop
+from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
@@ -148,22 +148,6 @@ def test_nat_server_answers_a_host_that_did_not_come_by_the_vip(bench, net, fami
     assert fed.punted[0].dst == "02:00:00:00:ff:ff"
     check = frame / net.ip(src=net.real1, dst=net.vip) / TCP(sport=8080, dport=999, flags="SA")
     assert bench.feed(check, port=1).verdicts == ["pass.not_claimed"]
-
-
-def test_fragments_are_claimed_whole(bench, net, family):
-    """By address: a later fragment has no port to ask for."""
-    bench.service("fnat", family, "UDP")
-
-    def fragment(offset, more, dst):
-        if family == 4:
-            ip = IP(src=net.client, dst=dst, flags="MF" if more else 0, frag=offset)
-            return TO_LBD / ip / Raw(bytes(UDP(sport=1, dport=80, len=1000)) + bytes(16))
-        head = IPv6(src=net.client, dst=dst) / IPv6ExtHdrFragment(offset=offset, m=more, nh=17)
-        return TO_LBD / head / Raw(bytes(24))
-
-    for offset, more in ((0, 1), (3, 1), (3, 0)):
-        assert bench.feed(fragment(offset, more, net.vip)).verdicts == ["punt.fragment"]
-        assert bench.feed(fragment(offset, more, net.client)).verdicts == ["pass.not_claimed"]
 
 
 def test_no_server(bench, net, family):

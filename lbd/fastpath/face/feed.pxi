@@ -47,6 +47,7 @@ cdef class Dataplane(WithConfiguration):
         run_burst(w, b)
         for i in range(b.n):
             verdicts.append(NAMES[b.meta[i].verdict])
+        run_ready(w)
 
     cdef rte_mbuf *_mbuf(self, bytes frame, bytes header) except NULL:
         """As a shared port would have received it: a small mbuf and a jumbo one for the rest."""
@@ -183,9 +184,12 @@ cdef class Dataplane(WithConfiguration):
 
     cdef void _close_worker(self, Worker *w) noexcept:
         cdef rte_mbuf *m
-        cdef uint32_t i
+        cdef uint32_t i, j
         for i in range(w.n_waiters):
             rte_pktmbuf_free(w.waiters[i].m)
+        for i in range(DATAGRAMS):
+            for j in range(w.datagrams.all[i].n_held):
+                rte_pktmbuf_free(w.datagrams.all[i].held[j])
         for i in range(MAX_PORTS):
             free(w.ports[i])
         if w.tap != NULL and w.tap.state != NULL:

@@ -77,6 +77,7 @@ cdef class Plane:
         cdef Worker *w = <Worker *>self._map(sizeof(Worker))
         cdef bytes table = transitions()
         cdef bytes associations = sctp_transitions()
+        cdef bytes secret
         cdef bytes inbox = f"lbd{self.number}w{i}".encode()
         self.workers[i] = w
         self.shared.workers[i] = w
@@ -88,6 +89,9 @@ cdef class Plane:
         w.counters = <SlotCounters *>self._map(slots * sizeof(SlotCounters))
         w.laddrs = <Laddr *>self._map(laddrs * sizeof(Laddr))
         w.n_laddrs = laddrs
+        w.datagrams.all = <Datagram *>self._map(DATAGRAMS * sizeof(Datagram))
+        secret = os.urandom(sizeof(w.datagrams.secret))
+        memcpy(w.datagrams.secret, <const char *>secret, sizeof(w.datagrams.secret))
         self._table(&w.table4, 64, 12, 8)
         self._table(&w.table6, 128, 36, 32)
         memcpy(w.tcp_next, <const char *>table, sizeof(w.tcp_next))
@@ -189,7 +193,7 @@ cdef class Plane:
             w = self.workers[i]
             rx += w.rx
             originated += w.originated
-            waiting += w.n_waiters + (rte_ring_count(w.inbox) if w.inbox != NULL else 0)
+            waiting += w.n_waiters + w.datagrams.n_held + w.n_ready + (rte_ring_count(w.inbox) if w.inbox != NULL else 0)
             connections += w.table4.used + w.table6.used
         return rx, originated, waiting, connections, self.mbufs_in_use()
 

@@ -3,7 +3,7 @@
 
 Shared ports carry it both ways; in between it lives in the private area of the first mbuf.
 """
-from libc.stdint cimport uint16_t, uint8_t
+from libc.stdint cimport uint16_t, uint32_t, uint8_t
 from lbd.fastpath.dpdk.mbuf cimport rte_mbuf, rte_mbuf_to_priv
 
 cdef enum:
@@ -20,10 +20,15 @@ cdef packed struct VnetHdr:
     uint16_t csum_start
     uint16_t csum_offset
 
-cdef inline uint8_t *own_of(rte_mbuf *m) noexcept nogil:
-    """Not 0: an IPv6 packet that lbd made, and may fragment."""
-    return <uint8_t *>rte_mbuf_to_priv(m) + VNET_SIZE
+cdef packed struct Private:      # what lbd itself keeps there
+    VnetHdr header
+    uint8_t own                  # an IPv6 packet that lbd made, and may fragment
+    uint8_t gathered             # a fragment whose ports stand here
+    uint32_t ports
 
+
+cdef inline Private *private_of(rte_mbuf *m) noexcept nogil:
+    return <Private *>rte_mbuf_to_priv(m)
 
 cdef inline VnetHdr *vnet_of(rte_mbuf *m) noexcept nogil:
     return <VnetHdr *>rte_mbuf_to_priv(m)

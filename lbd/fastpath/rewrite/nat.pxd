@@ -52,6 +52,11 @@ cdef inline uint32_t translate_l3(ConnTable *t, Conn *c, Meta *k, uint8_t *frame
     return ports << 16 | ports >> 16
 
 
+cdef inline void translate_addresses(ConnTable *t, Conn *c, Meta *k, uint8_t *frame) noexcept nogil:
+    """Of a later fragment: there is nothing else in it."""
+    translate_l3(t, c, k, frame, c.delta3 if k.ref & 1 == FORWARD else ~c.delta3 & 0xffff)
+
+
 cdef inline void translate(ConnTable *t, Conn *c, Meta *k, uint8_t *frame) noexcept nogil:
     """Of TCP and UDP."""
     cdef uint8_t *l4 = frame + k.l4

@@ -12,7 +12,7 @@ from lbd.fastpath.atomic cimport set16, set32, u16, u32
 from lbd.fastpath.dpdk.mbuf cimport bytes_of, rte_mbuf, rte_pktmbuf_prepend, rte_pktmbuf_trim
 from lbd.fastpath.dpdk.net cimport be16, rte_ipv4_cksum, rte_ipv4_hdr, rte_raw_cksum, rte_raw_cksum_mbuf
 from lbd.fastpath.hdr.csum cimport fold
-from lbd.fastpath.hdr.virtio cimport PRIV_SIZE, VNET_NEEDS_CSUM, own_of, vnet_of
+from lbd.fastpath.hdr.virtio cimport PRIV_SIZE, VNET_NEEDS_CSUM, private_of, vnet_of
 from lbd.fastpath.port.ethdev cimport complete
 from lbd.fastpath.port.port cimport Port
 from lbd.fastpath.reasons cimport DROP_NO_SOURCE, DROP_TX_REFUSED, LIVE
@@ -128,7 +128,7 @@ cdef inline int encapsulate(Worker *w, rte_mbuf *m, Endpoint *e, Port *p, uint64
         outer4(w, out, inner, inner_family, e, p, proto, m.pkt_len - ETHER_LEN)
     else:
         outer6(out, inner, inner_family, e, p, proto, m.pkt_len - ETHER_LEN)
-        own_of(m)[0] = 1             # made here, so it may be fragmented here (RFC 2473 section 7.2)
+        private_of(m).own = 1             # made here, so it may be fragmented here (RFC 2473 section 7.2)
     if e.kind == T_GRE:
         write_gre(m, out + header, ETHER_LEN + header, e, inner_family)
     elif e.kind == T_GUE:

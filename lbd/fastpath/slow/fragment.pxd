@@ -7,7 +7,7 @@ from lbd.fastpath.dpdk.ip_frag cimport rte_ipv4_fragment_packet, rte_ipv6_fragme
 from lbd.fastpath.dpdk.mbuf cimport (bytes_of, rte_mbuf, rte_mempool, rte_pktmbuf_adj, rte_pktmbuf_free,
                                      rte_pktmbuf_prepend)
 from lbd.fastpath.dpdk.net cimport rte_ipv4_cksum, rte_ipv4_hdr
-from lbd.fastpath.hdr.virtio cimport PRIV_SIZE, VNET_GSO_NONE, VNET_NEEDS_CSUM, own_of, vnet_of
+from lbd.fastpath.hdr.virtio cimport PRIV_SIZE, VNET_GSO_NONE, VNET_NEEDS_CSUM, private_of, vnet_of
 from lbd.fastpath.port.ethdev cimport complete
 from lbd.fastpath.reasons cimport DROP_TOO_BIG
 from lbd.fastpath.stage.send cimport send
@@ -22,7 +22,7 @@ cdef inline bint may_fragment(const uint8_t *frame, rte_mbuf *m) noexcept nogil:
     """A super-frame is segmented, not fragmented."""
     if vnet_of(m).gso_type != VNET_GSO_NONE:
         return False
-    return not frame[20] & 0x40 if frame[12] == 8 else own_of(m)[0] != 0
+    return not frame[20] & 0x40 if frame[12] == 8 else private_of(m).own != 0
 
 
 cdef inline void send_piece(Worker *w, rte_mbuf *piece, const uint8_t *ether, uint16_t port) noexcept nogil:

@@ -7,7 +7,7 @@ section 4.3.2.3) or 1280 (RFC 4443 section 2.4 c); never about an ICMP error or 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 from lbd.fastpath.atomic cimport set16, set32, u16, u32
-from lbd.fastpath.burst cimport BURST, M_ICMP_ERROR, Burst, Meta
+from lbd.fastpath.burst cimport BURST, M_ICMP_ERROR, M_LATER, Burst, Meta
 from lbd.fastpath.dpdk.mbuf cimport bytes_of, rte_mbuf, rte_pktmbuf_alloc
 from lbd.fastpath.dpdk.net cimport be16, rte_ipv4_cksum, rte_ipv4_hdr, rte_ipv6_hdr, rte_ipv6_phdr_cksum, rte_raw_cksum
 from lbd.fastpath.hdr.csum cimport fold
@@ -23,7 +23,7 @@ cdef enum:
 
 
 cdef inline bint allowed(Worker *w, Meta *k) noexcept nogil:
-    if k.flags & M_ICMP_ERROR:
+    if k.flags & (M_ICMP_ERROR | M_LATER):
         return False
     if w.icmp_tick != w.tick:
         w.icmp_tick = w.tick

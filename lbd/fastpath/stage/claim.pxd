@@ -6,7 +6,7 @@ not wanted is punted), never too little.
 """
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
-from lbd.fastpath.burst cimport M_FRAGMENT, M_ICMP_ERROR, Meta
+from lbd.fastpath.burst cimport M_ICMP_ERROR, Meta
 from lbd.fastpath.dpdk.net cimport be16
 from lbd.fastpath.stage.parse cimport ICMP, ICMP6
 from lbd.fastpath.table.directory cimport (K_CLAIMED, K_HOST, K_LOCAL, K_NAT_ADDRESS, K_NAT_SOURCE, K_SERVICE, Entry,
@@ -72,7 +72,7 @@ cdef inline int claim(Root *r, Meta *k, Service **service) noexcept nogil:
     wide(dst, k.addresses + half, k.family)
     service[0] = NULL
     # an embedded packet is turned round: what we sent it from is its destination here
-    if k.flags & (M_FRAGMENT | M_ICMP_ERROR):
+    if k.flags & M_ICMP_ERROR:
         return claimed_address(r, src, dst)
     service[0] = claimed_service(r, dst, k.ports >> 16, k.proto)
     if service[0] != NULL:

@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp, memcpy, memset
 from lbd.fastpath.atomic cimport atomic_add, set16, set32, u16, u32
-from lbd.fastpath.burst cimport (BURST, M_ACK, M_FIN, M_FRAGMENT, M_ICMP_ERROR, M_RST, M_SYN, Burst, Meta, end)
+from lbd.fastpath.burst cimport (BURST, M_ACK, M_FIN, M_ICMP_ERROR, M_LATER, M_PIECE, M_RST, M_SYN, Burst, Meta, end)
 from lbd.fastpath.dpdk.eal cimport likely, rte_prefetch0, unlikely
 from lbd.fastpath.dpdk.net cimport be16
 from lbd.fastpath.hdr.csum cimport fold, sum_words
@@ -129,7 +129,9 @@ cdef inline int create(Worker *w, Meta *k, Service *s, Real *real) noexcept nogi
 
 
 cdef inline bint opens(Meta *k) noexcept nogil:
-    """Whether this packet may begin a connection: of TCP a SYN, of SCTP an INIT, of ICMP a request."""
+    """Whether this packet may begin a connection: of TCP a SYN, of SCTP an INIT, of ICMP a request; no later fragment."""
+    if k.flags & M_LATER:
+        return False
     if k.proto == UDP:
         return True
     if k.proto == TCP or k.proto == SCTP:
@@ -145,9 +147,8 @@ cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     cdef int side = b.side[i]
     cdef uint32_t owner
     if side == NOT_OURS:
-        return PASS_NOT_CLAIMED
-    if k.flags & M_FRAGMENT:
-        return PUNT_FRAGMENT
+        # all fragments to an address are kept from the kernel, whatever their ports
+        return PUNT_FRAGMENT if k.flags & M_PIECE else PASS_NOT_CLAIMED
     if w.shared.n_workers > 1 and not b.taken:
         owner = owner_of(w, k, side)
         if owner != w.id:
@@ -217,7 +218,7 @@ cdef inline void fetch_services(Worker *w, Burst *b) noexcept nogil:
     cdef Meta *k
     for i in range(b.n):
         k = &b.meta[i]
-        if k.verdict == LIVE and k.ref == 0 and not k.flags & (M_FRAGMENT | M_ICMP_ERROR):
+        if k.verdict == LIVE and k.ref == 0 and not k.flags & M_ICMP_ERROR:
             wide(dst, k.addresses + (4 if k.family == 4 else 16), k.family)
             page[n] = page_of(dst, k.ports >> 16, k.proto, K_SERVICE)
             rte_prefetch0(&w.root.pages[page[n]])
@@ -258,7 +259,7 @@ cdef inline void st_connect(Worker *w, Burst *b) noexcept nogil:
         if likely(k.ref != 0):
             if likely(not k.flags & M_SYN or not begins_anew(w, k) or not let_go(w, b, i)):
                 continue
-        elif unlikely(b.created and not k.flags & M_FRAGMENT):
+        elif unlikely(b.created):
             # an earlier packet of this burst may have made its connection
             k.ref = conn_find(table_of(w, k), k.hash, k.addresses, k.ports, k.proto)
             if k.ref:

@@ -33,12 +33,11 @@ cdef inline void st_lookup(Worker *w, Burst *b) noexcept nogil:
     for i in range(b.n):
         k = &b.meta[i]
         candidate[i] = 0
-        if likely(k.verdict == LIVE and not k.flags & M_FRAGMENT):
+        if likely(k.verdict == LIVE):
             candidate[i] = conn_candidate(table_of(w, k), k.hash)
     for i in range(b.n):
         k = &b.meta[i]
-        if k.verdict != LIVE or k.flags & M_FRAGMENT:
-            b.openers += k.verdict == LIVE
+        if k.verdict != LIVE:
             continue
         t = table_of(w, k)
         if likely(candidate[i] != 0 and same_key(t, candidate[i], k.addresses, k.ports, k.proto)):

@@ -2,6 +2,7 @@
 """output: next hop, Ethernet header, and the queue of the port; or the wait for a neighbour."""
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp, memcpy
+from lbd.fastpath.apart cimport apart
 from lbd.fastpath.atomic cimport load32, store32
 from lbd.fastpath.burst cimport BURST, M_TUNNEL, Burst, Meta, end
 from lbd.fastpath.dpdk.eal cimport likely, rte_prefetch0, unlikely
@@ -14,6 +15,7 @@ from lbd.fastpath.slow.fragment cimport send_in_pieces
 from lbd.fastpath.slow.segment cimport Cut, cut_piece, plan_cut
 from lbd.fastpath.stage.claim cimport wide
 from lbd.fastpath.stage.lookup cimport table_of, target_of
+from lbd.fastpath.stage.parse cimport ETHER
 from lbd.fastpath.stage.route cimport WAY_BLACKHOLE, WAY_NONE, WAY_UNRESOLVED, find_hop
 from lbd.fastpath.stage.send cimport send
 from lbd.fastpath.state cimport EVENTS, WAITERS, WAIT_TICKS, Event, Waiter, Worker
@@ -47,11 +49,14 @@ cdef inline void send_long(Worker *w, rte_mbuf *m, Hop *h) noexcept nogil:
     rte_pktmbuf_free(m)
 
 
+cdef inline void address(rte_mbuf *m, Hop *h) noexcept nogil:
+    memcpy(bytes_of(m), h.dmac, 6)
+    memcpy(bytes_of(m) + 6, h.smac, 6)
+
+
 cdef inline void put_on_wire(Worker *w, rte_mbuf *m, Hop *h) noexcept nogil:
-    cdef uint8_t *frame = bytes_of(m)
-    memcpy(frame, h.dmac, 6)
-    memcpy(frame + 6, h.smac, 6)
-    if unlikely(m.pkt_len > <uint32_t>h.mtu + 14):
+    address(m, h)
+    if m.pkt_len > <uint32_t>h.mtu + ETHER:
         send_long(w, m, h)
     else:
         send(w, h.port, m)
@@ -115,15 +120,22 @@ cdef inline int leave(Worker *w, rte_mbuf *m, uint32_t way, const uint8_t *targe
     return wait(w, m, to, family, port)
 
 
+cdef inline int output_rare(Worker *w, Burst *b, uint32_t i) noexcept nogil:
+    """What waits, has no way, or is longer than the MTU."""
+    cdef Meta *k = &b.meta[i]
+    return leave(w, b.m[i], k.hop, target_of(w, k), k.family, k.hash)
+
+
 cdef inline int output_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     cdef Meta *k = &b.meta[i]
     cdef Hop *h
     if likely(0 < k.hop < WAY_BLACKHOLE):
         h = &w.shared.hops[k.hop]
-        if likely(h.state == HOP_VALID):
-            put_on_wire(w, b.m[i], h)
+        if likely(h.state == HOP_VALID and b.m[i].pkt_len <= <uint32_t>h.mtu + ETHER):
+            address(b.m[i], h)
+            send(w, h.port, b.m[i])
             return TX
-    return leave(w, b.m[i], k.hop, target_of(w, k), k.family, k.hash)
+    return apart(output_rare)(w, b, i)
 
 
 cdef inline int into_tunnel(Worker *w, rte_mbuf *m, Endpoint *e, uint32_t way, uint64_t hash) noexcept nogil:
@@ -172,7 +184,7 @@ cdef inline void st_output(Worker *w, Burst *b) noexcept nogil:
     cdef uint32_t i
     for i in range(b.n):
         if unlikely(b.tunnelled) and b.meta[i].verdict == LIVE and b.meta[i].flags & M_TUNNEL:
-            end(b, i, output_tunnelled(w, b, i))
+            end(b, i, apart(output_tunnelled)(w, b, i))
         elif likely(b.meta[i].verdict == LIVE):
             end(b, i, output_one(w, b, i))
 

@@ -6,9 +6,10 @@ at: they are updated by difference later, so that one that arrives wrong leaves 
 """
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp, memcpy
+from lbd.fastpath.apart cimport apart
 from lbd.fastpath.atomic cimport set64, set32, u16, u32, u64
 from lbd.fastpath.burst cimport (BURST, M_ACK, M_FIN, M_FRAGMENT, M_ICMP_ERROR, M_PARTIAL, M_RST, M_SYN, Burst, Meta,
-                                 end)
+                                 end, set_rare)
 from lbd.fastpath.dpdk.eal cimport likely, rte_prefetch0, unlikely
 from lbd.fastpath.dpdk.mbuf cimport bytes_of, rte_mbuf
 from lbd.fastpath.dpdk.net cimport be16
@@ -27,11 +28,6 @@ cdef enum:                       # Proto
     SCTP = 132
     ETHER = 14
     MAX_EXTENSIONS = 8
-
-
-cdef inline bint is_tcp_or_udp(uint8_t proto) noexcept nogil:
-    """Of the protocols that pass parse, in one comparison."""
-    return <uint8_t>(proto - TCP) <= UDP - TCP
 
 
 cdef inline bint to_this_port(Port *p, const uint8_t *frame) noexcept nogil:
@@ -53,7 +49,7 @@ cdef inline int parse_tcp(Meta *k, const uint8_t *l4, uint32_t room, uint32_t le
     if offset < 20 or offset > length or offset > room:
         return DROP_BAD_TCP_HEADER
     flags = l4[13]
-    k.flags |= <uint8_t>((flags & 2) >> 1 | (flags & 1) << 1 | flags & 4 | (flags & 16) >> 1)
+    k.flags |= <uint16_t>((flags & 2) >> 1 | (flags & 1) << 1 | flags & 4 | (flags & 16) >> 1)
     k.ports = u32(l4)
     return LIVE
 
@@ -85,6 +81,11 @@ cdef inline bint is_query(uint8_t proto, uint8_t type) noexcept nogil:
     return (proto == ICMP and (type == 8 or type == 0)) or (proto == ICMP6 and (type == 128 or type == 129))
 
 
+cdef inline bint is_error(uint8_t proto, uint8_t type) noexcept nogil:
+    """Errors that quote a packet: unreachable, time exceeded, parameter problem (RFC 792, RFC 4443), too big."""
+    return type == 3 or type == 11 or type == 12 if proto == ICMP else 1 <= type <= 4
+
+
 cdef inline uint32_t query_ports(const uint8_t *l4) noexcept nogil:
     """The identifier stands for the port of the one who asks, the other's is 0."""
     return u16(l4 + 4) if l4[0] == 8 or l4[0] == 128 else <uint32_t>u16(l4 + 4) << 16
@@ -110,16 +111,6 @@ cdef inline bint embedded_ports(Meta *k, const uint8_t *l4) noexcept nogil:
         return False
     k.ports = ports >> 16 | ports << 16
     return True
-
-
-cdef inline int parse_l4(Meta *k, const uint8_t *frame, uint32_t room, uint32_t length) noexcept nogil:
-    if k.proto == TCP:
-        return parse_tcp(k, frame + k.l4, room, length)
-    if k.proto == UDP:
-        return parse_udp(k, frame + k.l4, room, length)
-    if k.proto == SCTP:
-        return parse_sctp(k, frame + k.l4, room, length)
-    return PASS_NOT_CLAIMED
 
 
 cdef inline int parse_embedded4(Burst *b, uint32_t i, const uint8_t *frame, uint32_t room) noexcept nogil:
@@ -159,10 +150,39 @@ cdef inline int parse_embedded6(Burst *b, uint32_t i, const uint8_t *frame, uint
     return LIVE
 
 
-cdef inline int parse4(Burst *b, uint32_t i, const uint8_t *frame, rte_mbuf *m) noexcept nogil:
+cdef inline int parse_rare(Worker *w, Burst *b, uint32_t i) noexcept nogil:
+    """Neither TCP nor UDP, or a piece of it."""
+    cdef Meta *k = &b.meta[i]
+    cdef const uint8_t *frame = bytes_of(b.m[i])
+    cdef uint32_t length = ETHER + k.length - k.l4
+    cdef uint32_t room = <uint32_t>b.m[i].data_len - k.l4
+    if room > length:
+        room = length
+    if k.proto == SCTP:
+        set_rare(b, k)
+        return parse_sctp(k, frame + k.l4, room, length)
+    if k.proto != (ICMP if k.family == 4 else ICMP6) or room < 8:
+        return PASS_NOT_CLAIMED
+    set_rare(b, k)
+    if is_error(k.proto, frame[k.l4]):
+        return parse_embedded4(b, i, frame, room) if k.family == 4 else parse_embedded6(b, i, frame, room)
+    return parse_query(k, frame + k.l4)
+
+
+cdef inline int parse_l4(Worker *w, Burst *b, uint32_t i, const uint8_t *frame, uint32_t room,
+                         uint32_t length) noexcept nogil:
+    cdef Meta *k = &b.meta[i]
+    if k.proto == TCP:
+        return parse_tcp(k, frame + k.l4, room, length)
+    if likely(k.proto == UDP):
+        return parse_udp(k, frame + k.l4, room, length)
+    return apart(parse_rare)(w, b, i)
+
+
+cdef inline int parse4(Worker *w, Burst *b, uint32_t i, const uint8_t *frame, rte_mbuf *m) noexcept nogil:
     cdef Meta *k = &b.meta[i]
     cdef const uint8_t *ip = frame + ETHER
-    cdef uint32_t header, total, type
+    cdef uint32_t header, total
     if m.data_len < ETHER + 20:
         return DROP_RUNT
     header = (ip[0] & 15) * 4
@@ -180,17 +200,11 @@ cdef inline int parse4(Burst *b, uint32_t i, const uint8_t *frame, rte_mbuf *m) 
     k.proto = ip[9]
     k.l4 = <uint16_t>(ETHER + header)
     k.addresses = ip + 12
-    if u16(ip + 6) & be16(0x3fff):
+    if unlikely(u16(ip + 6) & be16(0x3fff)):
         k.flags |= M_FRAGMENT
-        return LIVE
-    if k.proto == ICMP:
-        if total - header < 8 or m.data_len < k.l4 + 8:
-            return PASS_NOT_CLAIMED
-        type = frame[k.l4]
-        if type == 3 or type == 11 or type == 12:
-            return parse_embedded4(b, i, frame, m.data_len - k.l4)
-        return parse_query(k, frame + k.l4)
-    return parse_l4(k, frame, m.data_len - k.l4, total - header)
+        if u16(ip + 6) & be16(0x1fff):
+            return LIVE              # what stands in the first one, gather knows
+    return parse_l4(w, b, i, frame, m.data_len - k.l4, 65535 if k.flags & M_FRAGMENT else total - header)
 
 
 cdef inline int skip_extensions(Meta *k, const uint8_t *frame, uint32_t end_at) noexcept nogil:
@@ -206,7 +220,9 @@ cdef inline int skip_extensions(Meta *k, const uint8_t *frame, uint32_t end_at) 
         if k.proto == 44:
             if u16(frame + at + 2) & be16(0xfff9):
                 k.flags |= M_FRAGMENT
-                return LIVE
+                k.proto = frame[at]
+                k.l4 = <uint16_t>(at + 8)
+                return LIVE if at + 8 <= end_at else DROP_EXTENSION_HEADERS
             k.proto = frame[at]
             at += 8
         else:
@@ -215,10 +231,10 @@ cdef inline int skip_extensions(Meta *k, const uint8_t *frame, uint32_t end_at) 
     return DROP_EXTENSION_HEADERS
 
 
-cdef inline int parse6(Burst *b, uint32_t i, const uint8_t *frame, rte_mbuf *m) noexcept nogil:
+cdef inline int parse6(Worker *w, Burst *b, uint32_t i, const uint8_t *frame, rte_mbuf *m) noexcept nogil:
     cdef Meta *k = &b.meta[i]
     cdef const uint8_t *ip = frame + ETHER
-    cdef uint32_t end_at, type
+    cdef uint32_t end_at
     cdef int verdict
     if m.data_len < ETHER + 40:
         return DROP_RUNT
@@ -235,18 +251,11 @@ cdef inline int parse6(Burst *b, uint32_t i, const uint8_t *frame, rte_mbuf *m) 
     if end_at > m.data_len:
         end_at = m.data_len
     verdict = skip_extensions(k, frame, end_at)
-    if verdict != LIVE or k.flags & M_FRAGMENT:
-        return verdict
+    if verdict != LIVE or (k.flags & M_FRAGMENT and u16(frame + k.l4 - 6) & be16(0xfff8)):
+        return verdict               # of a later fragment, gather knows what stands in the first
     if k.l4 > end_at:
         return DROP_EXTENSION_HEADERS
-    if k.proto == ICMP6:
-        if k.l4 + 8 > end_at:
-            return PASS_NOT_CLAIMED
-        type = frame[k.l4]
-        if 1 <= type <= 4:
-            return parse_embedded6(b, i, frame, end_at - k.l4)
-        return parse_query(k, frame + k.l4)
-    return parse_l4(k, frame, end_at - k.l4, ETHER + k.length - k.l4)
+    return parse_l4(w, b, i, frame, end_at - k.l4, 65535 if k.flags & M_FRAGMENT else ETHER + k.length - k.l4)
 
 
 cdef inline int parse_frame(Worker *w, Burst *b, uint32_t i) noexcept nogil:
@@ -267,9 +276,9 @@ cdef inline int parse_frame(Worker *w, Burst *b, uint32_t i) noexcept nogil:
         k.flags = M_PARTIAL
     type = u16(frame + 12)
     if likely(type == be16(0x0800)):
-        return parse4(b, i, frame, m)
+        return parse4(w, b, i, frame, m)
     if type == be16(0x86dd):
-        return parse6(b, i, frame, m)
+        return parse6(w, b, i, frame, m)
     return PASS_NOT_IP
 
 
@@ -278,10 +287,14 @@ cdef inline void st_parse(Worker *w, Burst *b) noexcept nogil:
     cdef Meta *k
     for i in range(b.n):
         rte_prefetch0(bytes_of(b.m[i]))
+    b.fragments = 0
+    b.rare = 0
     for i in range(b.n):
         k = &b.meta[i]
         k.verdict = <uint8_t>parse_frame(w, b, i)
-        if likely(k.verdict == LIVE and not k.flags & M_FRAGMENT):
+        if unlikely(k.flags & M_FRAGMENT):
+            b.fragments += 1
+        elif likely(k.verdict == LIVE):
             if likely(k.family == 4):
                 k.hash = hash4(w.table4.secret, k.addresses, k.ports, k.proto)
                 rte_prefetch0(bucket_of(&w.table4, k.hash))

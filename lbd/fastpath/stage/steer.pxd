@@ -9,11 +9,12 @@ the same function is the fanout program of the shared ports, in ``port/steering.
 """
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from lbd.fastpath.atomic cimport fence, load32, u32
-from lbd.fastpath.burst cimport Burst, Meta
+from lbd.fastpath.burst cimport M_PIECE, Burst, Meta
 from lbd.fastpath.dpdk.eal cimport unlikely
 from lbd.fastpath.dpdk.mbuf cimport rte_mbuf, rte_pktmbuf_free
 from lbd.fastpath.dpdk.net cimport be16, be32
 from lbd.fastpath.dpdk.ring cimport rte_ring_enqueue_burst
+from lbd.fastpath.hdr.virtio cimport private_of
 from lbd.fastpath.reasons cimport DROP_INBOX_FULL, HANDED
 from lbd.fastpath.stage.claim cimport BY_LOCAL, BY_SERVICE
 from lbd.fastpath.state cimport TXQ, TxQueue, Worker
@@ -72,6 +73,9 @@ cdef inline void hand_over(Worker *w, Burst *b, uint32_t i, uint32_t owner) noex
     """The packet as it came; its verdict is HANDED, counted when it is in the inbox."""
     cdef TxQueue *q = &w.handq[owner]
     b.m[i].port = b.meta[i].in_port
+    if unlikely(b.meta[i].flags & M_PIECE):
+        private_of(b.m[i]).gathered = 1
+        private_of(b.m[i]).ports = b.meta[i].ports
     q.m[q.n] = b.m[i]
     q.n += 1
     w.n_handed += 1
