@@ -152,7 +152,7 @@ class Dp:
             ports=self.network.ports_status(),
             guard=self.network.guard_status(),
             settings=self.network.settings.listing(),
-            warnings=self.network.firewall.warnings,
+            warnings=self.network.warnings(),
             marks=self.network.firewall.marks.steps,
         )
 

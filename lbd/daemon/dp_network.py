@@ -25,6 +25,7 @@ from lbd.fastpath.ports import Ports, Wanted
 from lbd.kernel.guard import Guard, GuardError
 from lbd.kernel.links import bring_up
 from lbd.kernel.mirror import Mirror
+from lbd.kernel.policy import weighted, words
 from lbd.kernel.setting_table import Place, rows
 from lbd.kernel.settings import Settings
 
@@ -185,9 +186,17 @@ class Network:
 
     def _routes(self) -> list[Route]:
         return [
-            Route(r.address, r.length, tuple(Path(p.ifindex, p.gateway) for p in r.paths))
+            Route(r.address, r.length, tuple(Path(p.ifindex, p.gateway) for p in weighted(r.paths)))
             for r in self.mirror.routes
         ]
+
+    def warnings(self) -> tuple[str, ...]:
+        """What the host would do to packets, and the fastpath does not; each a sentence."""
+        beyond = tuple(
+            f"{words(rule)}: the fastpath does not follow this rule, it knows the tables main and default only"
+            for rule in self.mirror.policy.beyond_main()
+        )
+        return (*beyond, *self.firewall.warnings)
 
     # --- from the fastpath into the kernel
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
@@ -18,6 +18,7 @@ from pyroute2.netlink import NLM_F_DUMP_INTR, rtnl
 from pyroute2.netlink.exceptions import NetlinkError
 
 from lbd.kernel.neighbours import Resolver
+from lbd.kernel.policy import Policy, devices, policy, rule_of
 from lbd.kernel.values import (
     Addr,
     Link,
@@ -35,13 +36,14 @@ log = logging.getLogger("lbd.kernel")
 GROUPS = {
     "links": rtnl.RTMGRP_LINK,
     "addresses": rtnl.RTMGRP_IPV4_IFADDR | rtnl.RTMGRP_IPV6_IFADDR,
-    "routes": rtnl.RTMGRP_IPV4_ROUTE | rtnl.RTMGRP_IPV6_ROUTE,
+    "routes": rtnl.RTMGRP_IPV4_ROUTE | rtnl.RTMGRP_IPV6_ROUTE | rtnl.RTMGRP_IPV4_RULE | rtnl.RTMGRP_IPV6_RULE,
     "neighbours": rtnl.RTMGRP_NEIGH,
 }
 DUMPS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "links": ("get_links", link_of),
     "addresses": ("get_addr", addr_of),
     "routes": ("get_routes", route_of),
+    "rules": ("get_rules", rule_of),
     "neighbours": ("get_neighbours", neighbour_of),
 }
 EVERYTHING = frozenset(GROUPS)
@@ -74,6 +76,8 @@ class Mirror:
         self.links: dict[int, Link] = {}
         self.addresses: dict[tuple[int, str], Addr] = {}
         self.routes: tuple[Route, ...] = ()
+        """Of the tables that a fresh machine asks; ``policy`` has all, with the rules."""
+        self.policy = Policy()
         self.neighbours: dict[tuple[int, str], Neighbour] = {}
 
     async def start(self) -> None:
@@ -140,7 +144,7 @@ class Mirror:
             prefixes.setdefault((addr.ifindex, addr.address), {})[addr.prefix] = addr
         addresses = {key: next(iter(held.values())) for key, held in prefixes.items()}
         neighbours: dict[tuple[int, str], Neighbour] = dict(await self._dump("neighbours"))
-        routes = best_routes(await self._dump("routes"))
+        policy_, routes = await self._dump_policy(links)
 
         before, self._prefixes = self.neighbours, prefixes
         changed = {k for k in before.keys() | neighbours.keys() if before.get(k) != neighbours.get(k)}
@@ -148,9 +152,18 @@ class Mirror:
         self._take("links", self.links != links)
         self._take("addresses", self.addresses != addresses)
         self._take("neighbours", bool(changed))
-        self._take("routes", self.routes != routes)
-        self.links, self.addresses, self.neighbours, self.routes = links, addresses, neighbours, routes
+        self._take("routes", self.policy != policy_)
+        self.links, self.addresses, self.neighbours = links, addresses, neighbours
+        self.policy, self.routes = policy_, routes
         self._renew(*(self._resolver.kept - neighbours.keys()))
+
+    async def _dump_policy(self, links: Mapping[int, Link]) -> tuple[Policy, tuple[Route, ...]]:
+        """Rules and tables, and of the tables what a fresh machine's rules make of them."""
+        if "routes" not in self._what:
+            return Policy(), ()
+        rules = await self._dump("rules")
+        routes = await self._dump("routes")
+        return policy(rules, routes, devices(links)), best_routes(routes)
 
     async def _dump(self, what: str) -> list[Any]:
         """The values of a dump; what is none of ours is passed over.
@@ -158,7 +171,7 @@ class Mirror:
         One that a change interrupted may have left out what was there all the time, so it is begun anew. Routes are
         not: under a feed that never rests no dump is whole, and the events that it brings have them read again.
         """
-        if what not in self._what:
+        if what not in self._what and what != "rules":
             return []
         command, convert = DUMPS[what]
         out: list[Any] = []
@@ -216,9 +229,9 @@ class Mirror:
             self._routes_stale.clear()
             began = loop.time()
             try:
-                routes = best_routes(await self._dump("routes"))
-                self._take("routes", self.routes != routes)
-                self.routes = routes
+                policy_, routes = await self._dump_policy(self.links)
+                self._take("routes", self.policy != policy_)
+                self.policy, self.routes = policy_, routes
             except (OSError, NetlinkError) as error:
                 log.warning("the routes cannot be read (%s): trying again", error)
                 self._routes_stale.set()
@@ -233,7 +246,7 @@ class Mirror:
             self._address_event(addr_of(message), gone=event == "RTM_DELADDR")
         elif event.endswith("NEIGH"):
             self._neighbour_event(message, gone=event == "RTM_DELNEIGH")
-        elif event.endswith("ROUTE"):
+        elif event.endswith(("ROUTE", "RULE")):
             self._routes_stale.set()
 
     def _link_event(self, message: Any, *, gone: bool) -> None:

@@ -17,7 +17,10 @@ NUD_USABLE = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | NUD_PERMANENT
 """REACHABLE, STALE, DELAY, PROBE, NOARP, PERMANENT."""
 NTF_PROXY = 0x08
 
-RTN_UNICAST, RTN_LOCAL, RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT = 1, 2, 6, 7, 8
+RTN_UNICAST = 1
+RTN_KINDS = {1: "unicast", 2: "local", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
+"""rtnetlink(7), rtm_type; broadcast and multicast ones are nothing to forward to."""
+NOWHERE = frozenset({"blackhole", "unreachable", "prohibit"})
 RT_TABLE_DEFAULT, RT_TABLE_MAIN = 253, 254
 RTM_F_CLONED = 0x200
 RTNH_F_DEAD = 0x01
@@ -31,6 +34,12 @@ class Link(msgspec.Struct, frozen=True):
     up: bool
     """Administratively up, and with a carrier."""
     ethernet: bool
+    group: int = 0
+    """ip-link(8); rules may ask for it."""
+    master: int = 0
+    """The ifindex of the bond, bridge or VRF that it is in."""
+    vrf: int = 0
+    """The table of a VRF, where it is one."""
 
 
 class Addr(msgspec.Struct, frozen=True):
@@ -47,7 +56,7 @@ class Path(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """No paths: blackhole, unreachable or prohibit."""
+    """Paths has a unicast route, and a local one those of its address."""
 
     address: str
     length: int
@@ -56,6 +65,8 @@ class Route(msgspec.Struct, frozen=True):
     paths: tuple[Path, ...]
     source: str | None = None
     """The address that the kernel's own packets would have (``src``)."""
+    kind: str = "unicast"
+    """``local``, ``throw`` (the next rule is asked), ``blackhole``, ``unreachable`` or ``prohibit``."""
 
 
 class Neighbour(msgspec.Struct, frozen=True):
@@ -75,7 +86,18 @@ def link_of(message: Any) -> Link:
         mtu=message.get_attr("IFLA_MTU") or 0,
         up=bool(flags & IFF_UP and flags & IFF_LOWER_UP),
         ethernet=message["ifi_type"] == ARPHRD_ETHER and len(mac) == 17,
+        group=message.get_attr("IFLA_GROUP") or 0,
+        master=message.get_attr("IFLA_MASTER") or 0,
+        vrf=_vrf_table(message),
     )
+
+
+def _vrf_table(message: Any) -> int:
+    info = message.get_attr("IFLA_LINKINFO")
+    if info is None or info.get_attr("IFLA_INFO_KIND") != "vrf":
+        return 0
+    data = info.get_attr("IFLA_INFO_DATA")
+    return (data.get_attr("IFLA_VRF_TABLE") or 0) if data else 0
 
 
 def addr_of(message: Any) -> Addr:
@@ -114,44 +136,41 @@ def _paths(message: Any) -> tuple[Path, ...]:
 
 
 def route_of(message: Any) -> Route | None:
-    """A route as forwarding needs it.
+    """A route of any table.
 
-    None for local, broadcast and multicast ones, for other tables, for one that only packets with a certain type of
-    service take, for what the kernel learnt of a path (MTU; redirects, RFC 1812 5.2.7.2), and for one that has no
-    path alive.
+    None for broadcast and multicast ones, for one that only packets with a certain type of service or source take, for
+    what the kernel learnt of a path (MTU; redirects, RFC 1812 5.2.7.2), and for one that has no path alive.
     """
-    table = message.get_attr("RTA_TABLE") or message["table"]
-    # no rule of IPv6 asks the table ``default`` (ip-rule(8))
-    tables = (RT_TABLE_MAIN, RT_TABLE_DEFAULT) if message["family"] == 2 else (RT_TABLE_MAIN,)
-    if table not in tables or message["tos"] or message["flags"] & RTM_F_CLONED:
+    kind = RTN_KINDS.get(message["type"])
+    if kind is None or message["tos"] or message["src_len"] or message["flags"] & RTM_F_CLONED:
         return None
-    kind = message["type"]
     paths: tuple[Path, ...] = ()
-    if kind == RTN_UNICAST:
+    if kind in ("unicast", "local"):
         paths = _paths(message)
         if not paths:
             return None
-    elif kind not in (RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT):
-        return None
     return Route(
         address=message.get_attr("RTA_DST") or ("0.0.0.0" if message["family"] == 2 else "::"),
         length=message["dst_len"],
         metric=message.get_attr("RTA_PRIORITY") or 0,
-        table=table,
+        table=message.get_attr("RTA_TABLE") or message["table"],
         paths=paths,
         source=message.get_attr("RTA_PREFSRC"),
+        kind=kind,
     )
 
 
 def best_routes(routes: Iterable[Route]) -> tuple[Route, ...]:
-    """One route a prefix: the lowest metric. IPv6 routes of equal metric are multipath.
+    """As the rules of a fresh machine have it: one route a prefix, that of the lowest metric.
+
+    IPv6 routes of equal metric are multipath.
 
     The rules of a machine ask table main first and ``default`` only where main has no answer (ip-rule(8)): a route of
     ``default`` is left out where a route of main covers it, however much longer its prefix.
     """
     best: dict[tuple[str, int], Route] = {}
     default: list[Route] = []
-    for route in sorted(routes, key=lambda r: (-r.table, r.metric)):
+    for route in sorted(filter(_of_fresh_machine, routes), key=lambda r: (-r.table, r.metric)):
         if route.table == RT_TABLE_DEFAULT:
             default.append(route)
         else:
@@ -161,6 +180,12 @@ def best_routes(routes: Iterable[Route]) -> tuple[Route, ...]:
         if not _covered(route, main):
             _enter(best, route)
     return tuple(best.values())
+
+
+def _of_fresh_machine(route: Route) -> bool:
+    # no rule of IPv6 asks the table ``default`` (ip-rule(8))
+    tables = (RT_TABLE_MAIN, RT_TABLE_DEFAULT) if ":" not in route.address else (RT_TABLE_MAIN,)
+    return route.table in tables and (route.kind == "unicast" or route.kind in NOWHERE)
 
 
 def _enter(best: dict[tuple[str, int], Route], route: Route) -> None:

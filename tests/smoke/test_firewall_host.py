@@ -64,6 +64,12 @@ async def test_rules_of_three_kinds_are_named_and_followed(dp):
         "table inet fw { chain in { type filter hook input priority 0; policy drop; ct state established accept; }; }",
     )
     await becomes(client, lambda s: names(s, "the policy of nft: inet fw in", "TCP 10.9.0.100:80"), 10)
+    dp.host.ip("rule add pref 77 from 192.0.2.0/24 lookup 100")
+    await becomes(
+        client, lambda s: names(s, "ip rule 77: from 192.0.2.0/24 lookup 100", "does not follow"), 5
+    )
+    dp.host.ip("rule del pref 77")
+    await becomes(client, lambda s: not names(s, "ip rule 77"), 5)
     await client.apply(api.DeleteService(SERVICE.key))
     await becomes(client, lambda s: not names(s, "TCP 10.9.0.100:80"), 5)
     await client.close()

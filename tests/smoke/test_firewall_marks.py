@@ -36,12 +36,12 @@ table ip zz_seen {
 IPTABLES = [
     "-N WEB",
     "-N LATE",
+    "-N LATER",
     "-A PREROUTING -d 10.0.0.1/32 -p udp -m multiport --dports 21,1024:65535 -j MARK --set-mark 1",
     "-A PREROUTING -d 10.0.0.1/32 -p udp --dport 80 -j MARK --set-mark 2",
     "-A PREROUTING -d 10.0.0.1/32 -p udp --dport 443 -j MARK --set-mark 2",
     "-A PREROUTING -i a1 ! -s 10.9.1.77 -p udp -j WEB",
-    "-A PREROUTING -m mac --mac-source 02:00:00:00:00:b0 -m iprange --dst-range 10.0.0.2-10.0.0.9 "
-    "-j MARK --or-mark 0x10",
+    "-A PREROUTING -m mac --mac-source 02:00:00:00:00:b0 -d 10.0.0.2 -m iprange --src-range 10.9.0.0-10.9.0.9 -j LATER",
     "-A PREROUTING -m set --match-set lbdtest src -p udp -m udp ! --dport 80:443 -j MARK --xor-mark 0x20",
     "-A PREROUTING -m mark ! --mark 0x0/0xf -g LATE",
     "-A PREROUTING -p udp --dport 53 -j MARK --set-mark 9",
@@ -49,6 +49,7 @@ IPTABLES = [
     "-A WEB -d 10.9.1.1 -j MARK --set-mark 3",
     "-A WEB -m conntrack --ctstate NEW -p udp --dport 8080 -j ACCEPT",
     "-A WEB -j MARK --and-mark 0xf1",
+    "-A LATER -j MARK --or-mark 0x10",
     "-A LATE -m addrtype --dst-type LOCAL -j MARK --set-xmark 0x100/0x100",
 ]
 NFT = """

@@ -30,7 +30,7 @@ def address(last: int, flags: int = WHOLE) -> Message:
 
 
 def route(last: int, flags: int = WHOLE) -> Message:
-    fields = {"family": 2, "table": 254, "type": 1, "tos": 0, "flags": 0, "dst_len": 16}
+    fields = {"family": 2, "table": 254, "type": 1, "tos": 0, "flags": 0, "dst_len": 16, "src_len": 0}
     return Message(flags, {"RTA_DST": f"10.{last}.0.0", "RTA_OIF": 3}, **fields)
 
 
@@ -38,7 +38,7 @@ class Kernel:
     """Answers each dump with the next of the lists; the last one stays."""
 
     def __init__(self, *, addresses: list[list[Message]], routes: list[list[Message]]) -> None:
-        self.answers = {"get_addr": addresses, "get_routes": routes}
+        self.answers = {"get_addr": addresses, "get_routes": routes, "get_rules": [[]]}
         self.asked = dict.fromkeys(self.answers, 0)
 
     async def _answer(self, command: str) -> AsyncIterator[Message]:
@@ -54,6 +54,9 @@ class Kernel:
 
     async def get_addr(self) -> AsyncIterator[Message]:
         return await self._answer("get_addr")
+
+    async def get_rules(self) -> AsyncIterator[Message]:
+        return await self._answer("get_rules")
 
     async def get_routes(self) -> AsyncIterator[Message]:
         return await self._answer("get_routes")

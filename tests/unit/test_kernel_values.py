@@ -35,7 +35,7 @@ class Message(dict[str, Any]):
 
 
 def route_message(attributes: dict[str, Any], **fields: Any) -> Message:
-    known = {"family": INET, "table": MAIN, "type": 1, "tos": 0, "flags": 0, "dst_len": 16}
+    known = {"family": INET, "table": MAIN, "type": 1, "tos": 0, "flags": 0, "dst_len": 16, "src_len": 0}
     return Message({"RTA_DST": "10.1.0.0", "RTA_OIF": 3, **attributes}, **(known | fields))
 
 
@@ -142,19 +142,29 @@ def test_routes_to_nowhere_have_no_paths(kind):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"type": 2},
         {"type": 3},
         {"type": 5},
-        {"table": 100},
         {"tos": 0x10},
+        {"src_len": 8},
         {"flags": 0x200},
         {"flags": 0x01},
-        {"family": INET6, "table": DEFAULT},
     ],
-    ids=["local", "broadcast", "multicast", "other table", "TOS", "learnt", "dead", "IPv6 default"],
+    ids=["broadcast", "multicast", "TOS", "source", "learnt", "dead"],
 )
 def test_routes_that_forwarding_does_not_take(fields):
     assert route_of(route_message({}, **fields)) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"type": 2}, {"type": 9}, {"table": 100}, {"family": INET6, "table": DEFAULT}],
+    ids=["local", "throw", "other table", "IPv6 default"],
+)
+def test_routes_that_no_rule_of_a_fresh_machine_leads_to(fields):
+    address = {"RTA_DST": "fd00::"} if fields.get("family") == INET6 else {}
+    found = route_of(route_message(address, **fields))
+    assert found is not None
+    assert best_routes([found]) == ()
 
 
 def route(address: str, length: int, *, metric: int = 0, table: int = MAIN, gateway: str = "g") -> Route:
@@ -177,8 +187,8 @@ def test_equal_ipv6_routes_are_paths_of_one():
 
 
 def test_a_blackhole_takes_no_paths_of_others():
-    nowhere = Route("fd00::", 64, 0, MAIN, ())
-    assert best_routes([nowhere, Route("fd00::", 64, 0, MAIN, ())])[0].paths == ()
+    nowhere = Route("fd00::", 64, 0, MAIN, (), kind="blackhole")
+    assert best_routes([nowhere, Route("fd00::", 64, 0, MAIN, (), kind="blackhole")])[0].paths == ()
     assert best_routes([nowhere, route("fd00::", 64, metric=1)])[0].paths == ()
 
 
