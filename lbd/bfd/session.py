@@ -31,6 +31,20 @@ class Entered(msgspec.Struct, frozen=True):
 Action = Send | Entered
 
 
+class SessionState(msgspec.Struct, frozen=True, kw_only=True):
+    """What another process needs to go on with a session, so that the peer sees none begin."""
+
+    conf: BfdInstance
+    discriminator: int
+    state: State
+    diagnostic: int
+    remote_discriminator: int
+    remote_min_rx: float
+    remote_min_tx: float
+    remote_multiplier: int
+    polling: bool
+
+
 class Session:
     """``discriminator`` is ours: not 0, and another one for each session (RFC 5880 section 6.8.1)."""
 
@@ -48,6 +62,31 @@ class Session:
         self._chance = chance or random.Random()
         self._send_at: float | None = None
         self._detect_at: float | None = None
+        self._schedule(now, at_once=True)
+
+    # --- handing it over
+
+    def snapshot(self) -> SessionState:
+        return SessionState(
+            conf=self.conf,
+            discriminator=self.discriminator,
+            state=self.state,
+            diagnostic=self.diagnostic,
+            remote_discriminator=self.remote_discriminator,
+            remote_min_rx=self._remote_min_rx,
+            remote_min_tx=self._remote_min_tx,
+            remote_multiplier=self._remote_multiplier,
+            polling=self._polling,
+        )
+
+    def restore(self, was: SessionState, now: float) -> None:
+        """Go on as a process that died was, with a packet at once and a whole detection time."""
+        self.state, self.diagnostic = was.state, was.diagnostic
+        self.discriminator, self.remote_discriminator = was.discriminator, was.remote_discriminator
+        self._remote_min_rx, self._remote_min_tx = was.remote_min_rx, was.remote_min_tx
+        self._remote_multiplier, self._polling = was.remote_multiplier, was.polling
+        if self.remote_discriminator:
+            self._detect_at = now + self.detection_time()
         self._schedule(now, at_once=True)
 
     # --- timers

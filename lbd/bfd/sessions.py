@@ -9,10 +9,10 @@ import logging
 import secrets
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from lbd.bfd.packet import Packet, RefusedError, State, decode, encode
-from lbd.bfd.session import Action, Entered, Session
+from lbd.bfd.session import Action, Entered, Session, SessionState
 from lbd.model.bfd import BfdInstance
 from lbd.model.net import Address, family
 
@@ -28,22 +28,33 @@ AT_ONCE = 64
 class Sessions:
     """``on_state(name, up)`` is called when a session has come up or has gone down."""
 
-    def __init__(self, on_state: Callable[[str, bool], None]) -> None:
-        self._on_state = on_state
+    def __init__(
+        self,
+        on_state: Callable[[str, bool], None],
+        on_change: Callable[[SessionState], None] = lambda state: None,
+    ) -> None:
+        """on_change: told of whatever another process would need to go on with a session."""
+        self._on_state, self._on_change = on_state, on_change
         self.sessions: dict[str, Session] = {}
         self._senders: dict[str, socket.socket] = {}
         self._receivers: dict[tuple[int, int], socket.socket] = {}
         self._timer: asyncio.TimerHandle | None = None
         self.refused = 0
 
-    def configure(self, confs: Iterable[BfdInstance]) -> None:
-        """Equal sessions go on; one that was changed begins anew."""
+    def states(self) -> tuple[SessionState, ...]:
+        """All that another process would need to go on."""
+        return tuple(session.snapshot() for session in self.sessions.values())
+
+    def configure(
+        self, confs: Iterable[BfdInstance], before: Mapping[str, SessionState] | None = None
+    ) -> None:
+        """Equal sessions go on; one that was changed begins anew. before: of a process that died, to go on with."""
         wanted = {conf.name: conf for conf in confs}
         for name in [n for n, s in self.sessions.items() if wanted.get(n) != s.conf]:
             self._end(name)
         for name, conf in wanted.items():
             if name not in self.sessions:
-                self._begin(conf)
+                self._begin(conf, (before or {}).get(name))
         self._listen()
         self._tick()
 
@@ -56,7 +67,7 @@ class Sessions:
 
     # --- sockets
 
-    def _begin(self, conf: BfdInstance) -> None:
+    def _begin(self, conf: BfdInstance, was: SessionState | None) -> None:
         try:
             self._senders[conf.name] = _sender(conf)
         except OSError as error:
@@ -64,7 +75,10 @@ class Sessions:
             return
         used = {session.discriminator for session in self.sessions.values()}
         fresh = next(n for n in iter(lambda: secrets.randbits(32), None) if n and n not in used)
-        self.sessions[conf.name] = Session(conf, fresh, self._now())
+        session = self.sessions[conf.name] = Session(conf, fresh, self._now())
+        if was is not None and was.conf == conf:
+            session.restore(was, self._now())
+            self._on_state(conf.name, session.state is State.UP)
 
     def _end(self, name: str) -> None:
         session = self.sessions.pop(name)
@@ -112,7 +126,9 @@ class Sessions:
         conf = session.conf
         if conf.max_hops >= 0 and _own_ttl(conf) - ttl > conf.max_hops:
             raise RefusedError(f"TTL {ttl}: it came over more than {conf.max_hops} hops")
+        before = session.snapshot()
         self._carry_out(session, session.receive(packet, self._now()))
+        self._tell_change(session, before)
         self._arm()
 
     def _whose(self, packet: Packet, source: Address, multihop: bool) -> Session | None:
@@ -144,8 +160,15 @@ class Sessions:
         self._timer = None
         now = self._now()
         for session in list(self.sessions.values()):
+            before = session.snapshot()
             self._carry_out(session, session.tick(now))
+            self._tell_change(session, before)
         self._arm()
+
+    def _tell_change(self, session: Session, before: SessionState) -> None:
+        now = session.snapshot()
+        if now != before:
+            self._on_change(now)
 
     def _arm(self) -> None:
         if self._timer is not None:

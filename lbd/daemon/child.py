@@ -198,6 +198,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--socket", required=True, help="the Unix socket to answer on")
     parser.add_argument("--channel", type=int, help="number of the inherited socket to the supervisor")
     parser.add_argument("--pid-file", required=True)
+    parser.add_argument("--bfd-pid-file", help="where the number stands, too, if there are BFD sessions")
     parser.add_argument("--dp-socket", required=True, help="where the dp process answers")
     parser.add_argument(
         "--adopt", action="store_true", help="take over what a dead predecessor left in place"
@@ -223,7 +224,12 @@ def main(argv: list[str] | None = None) -> int:
             from lbd.daemon.vrrp import VrrpRole
             from lbd.daemon.vrrp_standby import VrrpStandby
 
-            active = VrrpRole(dp_socket=chosen.dp_socket, adopt=chosen.adopt, beside=chosen.socket)
+            active = VrrpRole(
+                dp_socket=chosen.dp_socket,
+                adopt=chosen.adopt,
+                beside=chosen.socket,
+                bfd_pid_file=chosen.bfd_pid_file,
+            )
             return VrrpStandby(active, chosen.socket) if chosen.standby else active
         from lbd.daemon.check import CheckRole
 

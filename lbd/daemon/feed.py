@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from lbd import wire
+from lbd.bfd.session import SessionState
 from lbd.daemon.channel import listening
 from lbd.vrrp.snapshot import InstanceState
 
@@ -32,6 +33,8 @@ DEATH_TIME = 1.0
 
 class Fed(msgspec.Struct, frozen=True, tag=True):
     states: tuple[InstanceState, ...]
+    sessions: tuple[SessionState, ...] = ()
+    """Of BFD."""
     whole: bool = False
     """All there are: others are forgotten."""
 
@@ -46,9 +49,14 @@ _decode = wire.decoder(Fed | Farewell)
 class Feed:
     """The feeding end. ``tell`` never waits."""
 
-    def __init__(self, path: str, states: Callable[[], Iterable[InstanceState]]) -> None:
-        """states: all there are, for who comes anew."""
-        self._path, self._states = path, states
+    def __init__(
+        self,
+        path: str,
+        states: Callable[[], Iterable[InstanceState]],
+        sessions: Callable[[], Iterable[SessionState]] = tuple,
+    ) -> None:
+        """states, sessions: all there are, for who comes anew."""
+        self._path, self._states, self._sessions = path, states, sessions
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
@@ -56,7 +64,7 @@ class Feed:
         self._server = await asyncio.start_unix_server(self._come, sock=listening(self._path))
 
     async def _come(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(wire.pack(Fed(tuple(self._states()), whole=True)))
+        writer.write(wire.pack(self._all()))
         self._writers.add(writer)
         with contextlib.suppress(ConnectionError):
             await reader.read()  # a standby says nothing; this is its end
@@ -65,9 +73,15 @@ class Feed:
     def tell(self, state: InstanceState) -> None:
         self._say(Fed((state,)))
 
+    def tell_session(self, session: SessionState) -> None:
+        self._say(Fed((), (session,)))
+
     def tell_all(self) -> None:
         """After a reload: there may be others now."""
-        self._say(Fed(tuple(self._states()), whole=True))
+        self._say(self._all())
+
+    def _all(self) -> Fed:
+        return Fed(tuple(self._states()), tuple(self._sessions()), whole=True)
 
     async def close(self) -> None:
         """With a farewell."""
@@ -100,6 +114,7 @@ class Follower:
     def __init__(self, path: str) -> None:
         self._path = path
         self.states: dict[str, InstanceState] = {}
+        self.sessions: dict[str, SessionState] = {}
         self.fed = asyncio.Event()
         """Set while somebody is followed, and all of its states are known."""
 
@@ -135,6 +150,8 @@ class Follower:
                     return True
                 if message.whole:
                     self.states.clear()
+                    self.sessions.clear()
+                self.sessions |= {session.conf.name: session for session in message.sessions}
                 self.states |= {state.name: state for state in message.states}
                 self.fed.set()
         except wire.WireError:

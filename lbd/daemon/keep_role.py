@@ -27,10 +27,12 @@ ADOPT_TIME = 2.0
 RELOAD_TIME = 60.0
 
 
-def part(role: str, config: Config) -> Config:
+def part(role: str, config: Config, options: Options) -> Config:
     """What a role is given. VRRP gets no real servers: reading 100,000 of them would hold up its adverts."""
     if role != "vrrp":
         return config
+    if not options.vrrp:  # -C: it is there for its BFD sessions alone
+        return Config(global_defs=config.global_defs, bfd_instances=config.bfd_instances)
     servers = tuple(msgspec.structs.replace(one, real_servers=()) for one in config.virtual_servers)
     return msgspec.structs.replace(config, virtual_servers=servers)
 
@@ -49,7 +51,7 @@ class RoleKeeper(Keeper):
         super().__init__(options.respawn, on_permanent)
         self.title = {"vrrp": "VRRP", "check": "Healthcheck"}[role]
         self._role, self._options, self._command = role, options, command
-        self._config = part(role, config)
+        self._config = part(role, config, options)
         self._channel: Channel | None = None
         self._end: socket.socket | None = None
         self._standby_command = standby
@@ -102,6 +104,7 @@ class RoleKeeper(Keeper):
         paths = self._options.paths
         arguments = ["--socket", paths.socket(self._role), "--channel", str(channel.fileno())]
         arguments += ["--pid-file", self._pid_file, "--dp-socket", paths.socket("dp")]
+        arguments += ["--bfd-pid-file", paths.bfd_pid]
         return spawn(
             command + arguments,
             keep=[channel.fileno()],
@@ -151,7 +154,10 @@ class RoleKeeper(Keeper):
 
     async def reload(self, config: Config) -> bool:
         """Hand over another configuration; False if the child keeps its old one, or died of it."""
-        kept, self._config = self._config, part(self._role, config)  # what a restarted child is given, too
+        kept, self._config = (
+            self._config,
+            part(self._role, config, self._options),
+        )  # what a restarted child is given, too
         answer = await self._say(messages.Reload(self._config), RELOAD_TIME)
         if isinstance(answer, messages.Failed):
             self._config = kept

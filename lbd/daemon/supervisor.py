@@ -42,6 +42,7 @@ def needed(config: Config, options: Options) -> tuple[str, ...]:
     """Which children a configuration needs, in the order of their start."""
     services = options.check and (bool(config.virtual_servers) or options.all_children)
     vrrp = options.vrrp and (bool(config.vrrp_instances) or options.all_children)
+    vrrp = vrrp or bool(config.bfd_instances)  # sessions live there, whoever follows them
     wanted = {"dp": services, "check": services, "vrrp": vrrp}
     return tuple(role for role in ORDER if wanted[role])
 

@@ -12,9 +12,12 @@ import contextlib
 import gc
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from lbd.bfd.session import SessionState
+from lbd.daemon.codes import StartError
 from lbd.daemon.feed import FEED, Feed
+from lbd.daemon.pidfile import PidFile
 from lbd.daemon.punctual import be_punctual
 from lbd.daemon.vrrp_kernel import KernelFace
 from lbd.daemon.vrrp_surroundings import Surroundings
@@ -37,15 +40,22 @@ RETRY = 0.1
 class VrrpRole:
     """A Role (``daemon/role.py``)."""
 
-    def __init__(self, *, dp_socket: str | None, adopt: bool = False, beside: str) -> None:
-        """beside: a path; the files of this role are there, under that name and more."""
+    def __init__(
+        self, *, dp_socket: str | None, adopt: bool = False, beside: str, bfd_pid_file: str | None = None
+    ) -> None:
+        """beside: a path; the files of this role are there, under that name and more.
+
+        bfd_pid_file: where whoever watches keepalived's BFD process looks for its number.
+        """
         self._dp_socket, self._adopt = dp_socket, adopt
         self._mirror = Mirror(self._network_changed, what=frozenset({"links", "addresses"}))
         self._kernel = KernelFace(self._mirror, beside + ".settings")
-        self._surroundings = Surroundings(self._kernel)
+        self._surroundings = Surroundings(self._kernel, beside, self._session_changed)
         self._runner = Runner(self._kernel, listener=self._surroundings.teller, on_state=self._changed)
         self._surroundings.attach(self._runner)
-        self._feed = Feed(beside + FEED, self._runner.states)
+        self._feed = Feed(beside + FEED, self._runner.states, self._surroundings.sessions)
+        self._bfd_pid_file = bfd_pid_file
+        self._bfd_pid: PidFile | None = None
         self._started = False
         self._dependent: frozenset[str] = frozenset()
         self._watch: asyncio.Task[None] | None = None
@@ -61,18 +71,22 @@ class VrrpRole:
     async def start(self, config: Config) -> None:
         await self.prepare(config)
         await self._kernel.configure(config)
-        self._surroundings.configure(config)
+        await self._surroundings.configure(config)
         self._runner.start(config, adopt=self._adopt)
+        self._name_bfd(config)
         await self._begun()
 
-    async def take_over(self, config: Config, states: Iterable[InstanceState]) -> None:
+    async def take_over(
+        self, config: Config, states: Iterable[InstanceState], sessions: Mapping[str, SessionState]
+    ) -> None:
         """In the place of a process that died, prepared before. Adverts first, then all the rest."""
         self._take(config)
         self._surroundings.expect(config)
         self._runner.start(config, states=states, hold=config.global_defs.vrrp_on_death == "hold")
-        self._surroundings.configure(config)
+        await self._surroundings.configure(config, sessions)
         await self._kernel.configure(config)
         await self._begun()
+        self._name_bfd(config)
         self._surroundings.look()
 
     async def _begun(self) -> None:
@@ -85,13 +99,17 @@ class VrrpRole:
     def _changed(self, state: InstanceState) -> None:
         self._feed.tell(state)
 
+    def _session_changed(self, session: SessionState) -> None:
+        self._feed.tell_session(session)
+
     async def reload(self, config: Config) -> None:
         before = self._dependent
         self._take(config)
         await self._kernel.configure(config)
-        self._surroundings.configure(config)
+        await self._surroundings.configure(config)
         self._runner.configure(config)
         self._surroundings.configured()
+        self._name_bfd(config)
         self._runner.recover(before - self._dependent, GONE)
         if self._gone:  # who depends on the dataplane from now on has none either
             self._runner.fault(self._dependent, GONE)
@@ -109,6 +127,18 @@ class VrrpRole:
         await self._surroundings.end()
         await self._kernel.close()
         await self._mirror.close()
+        self._name_bfd(Config())
+
+    def _name_bfd(self, config: Config) -> None:
+        """``bfd.pid`` is there while there are sessions. That it cannot be written ends none of them."""
+        if self._bfd_pid is not None and not config.bfd_instances:
+            self._bfd_pid.remove()
+            self._bfd_pid = None
+        elif self._bfd_pid is None and self._bfd_pid_file and config.bfd_instances:
+            try:
+                self._bfd_pid = PidFile(self._bfd_pid_file)
+            except StartError as error:
+                log.error("%s", error)
 
     def status(self) -> VrrpRoleStatus:
         return VrrpRoleStatus(pid=os.getpid(), instances=self._runner.status())

@@ -76,5 +76,6 @@ class VrrpStandby:
                 return
             self.taken = True
             log.warning("The VRRP process died: its standby takes over")
-            await self._role.take_over(self._config, self._follower.states.values())
+            follower = self._follower
+            await self._role.take_over(self._config, follower.states.values(), follower.sessions)
         self.on_taken()

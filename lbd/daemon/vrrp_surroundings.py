@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+from lbd.bfd.session import SessionState
 from lbd.bfd.sessions import Sessions
 from lbd.daemon import launch
+from lbd.daemon.bfd_feed import BFD, BfdFeed
 from lbd.daemon.vrrp_kernel import KernelFace
 from lbd.daemon.vrrp_notify import Teller
 from lbd.daemon.vrrp_tracking import Trackers
@@ -15,23 +19,36 @@ from lbd.vrrp.io.runner import Runner
 
 
 class Surroundings:
-    def __init__(self, kernel: KernelFace) -> None:
+    def __init__(self, kernel: KernelFace, beside: str, on_session: Callable[[SessionState], None]) -> None:
+        """beside: the path of the role's files. on_session: told of whatever a standby must know of BFD."""
         self._kernel = kernel
         self._scripts = launch.scripts()
         self.teller = Teller(self._scripts)
         self._trackers = Trackers(self._scripts, lambda: self._opinions.see(self._trackers.seen()))
-        self._bfd = Sessions(self._trackers.bfd_is)
+        self._bfd = Sessions(self._bfd_is, on_session)
+        self._bfd_feed = BfdFeed(beside + BFD)
 
     def attach(self, runner: Runner) -> None:
         self._runner = runner
         self._opinions = Opinions(runner, self._link_up)
 
-    def configure(self, config: Config) -> None:
-        """Before the runner goes over to it."""
+    async def configure(self, config: Config, sessions: Mapping[str, SessionState] | None = None) -> None:
+        """Before the runner goes over to it. sessions: of a process that died, to go on with."""
+        await self._bfd_feed.configure(any(one.checker for one in config.bfd_instances))
         self.teller.configure(config)
         self._trackers.configure(config)
-        self._bfd.configure(one for one in config.bfd_instances if one.vrrp)
+        self._bfd.configure(config.bfd_instances, sessions)
         self._opinions.configure(config, self._trackers.seen())
+
+    def sessions(self) -> tuple[SessionState, ...]:
+        return self._bfd.states()
+
+    def _bfd_is(self, name: str, up: bool) -> None:
+        conf = self._bfd.sessions[name].conf
+        if conf.vrrp:
+            self._trackers.bfd_is(name, up)
+        if conf.checker:
+            self._bfd_feed.tell(name, up)
 
     def expect(self, config: Config) -> None:
         """In the place of a process that died: what it knew of trackers counts until they have been looked at."""
@@ -55,6 +72,7 @@ class Surroundings:
     async def end_tracking(self) -> None:
         """Before the runner stops."""
         self._bfd.close()
+        await self._bfd_feed.close()
         await self._trackers.stop()
 
     async def end(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import struct
 from collections import OrderedDict
+from collections.abc import Mapping
 
 from lbd.model import AuthHmac, VrrpInstance
 from lbd.model.net import Address, packed
@@ -28,16 +29,23 @@ class Trailer:
     """What one instance has to remember: its last sequence, and the highest of each sender."""
 
     def __init__(self) -> None:
-        self._sent = 0
+        self.sent = 0
         self._heard: OrderedDict[Address, int] = OrderedDict()
+
+    def marks(self, reserve: int) -> tuple[int, dict[Address, int]]:
+        """What another process has to know: reserve as many may be sent before it is told again."""
+        return (self.sent + reserve) % _WRAP if self.sent else 0, dict(self._heard)
+
+    def restore(self, sent: int, heard: Mapping[Address, int]) -> None:
+        self.sent, self._heard = sent, OrderedDict(heard)
 
     def seal(self, conf: VrrpInstance, pdu: bytes, source: Address, wall: float) -> bytes:
         """The trailer for an advert; nothing under receive-only."""
         auth = conf.auth_hmac
         if auth is None or auth.mode == "receive-only":
             return b""
-        self._sent = _next(auth, self._sent, wall)
-        sequence = (self._sent >> 32, self._sent >> 16 & 0xFFFF, self._sent & 0xFFFF)
+        self.sent = _next(auth, self.sent, wall)
+        sequence = (self.sent >> 32, self.sent >> 16 & 0xFFFF, self.sent & 0xFFFF)
         head = _HEAD.pack(SHA256, auth.active_key, 0, *sequence)
         return head + _tag(conf, _key(auth, auth.active_key) or b"", pdu, head, source)
 

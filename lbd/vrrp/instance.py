@@ -190,7 +190,7 @@ class Instance:
 
     # --- taking over from a process that died
 
-    def snapshot(self, *, ah_sequence: int = 0) -> InstanceState:
+    def snapshot(self) -> InstanceState:
         return InstanceState(
             name=self.conf.name,
             state=self.state,
@@ -205,7 +205,6 @@ class Instance:
             preempt_at=self.preempt_at,
             became_master=self.became_master,
             released_master=self.released_master,
-            ah_sequence=ah_sequence,
         )
 
     def restore(self, was: InstanceState, now: float) -> list[Action]:

@@ -11,6 +11,8 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from lbd.model import Config, VrrpInstance, VrrpState
 from lbd.model.net import Address
 from lbd.vrrp.action import Action, Log, SendAdvert, SendGarp
@@ -97,6 +99,7 @@ class Routers:
             actions = [SendAdvert(0), *instance.move(Event.STALLED, now)]
         out = of(instance, actions)
         instance.security.ah.sequence = state.ah_sequence
+        instance.security.trailer.restore(state.hmac_sent, state.hmac_heard)
         if group := self._group_of.get(state.name):
             group.state = instance.state
         self._schedule(instance)
@@ -113,9 +116,12 @@ class Routers:
         return [*out, (instance, SendGarp(instance.conf.garp_master_repeat))]
 
     def snapshot(self, name: str, reserve: int) -> InstanceState:
-        """reserve: so many Authentication Headers may be sent before the next snapshot."""
+        """reserve: so many authenticated adverts may be sent before the next snapshot."""
         instance = self.instances[name]
-        return instance.snapshot(ah_sequence=instance.security.ah.sequence + reserve)
+        sent, heard = instance.security.trailer.marks(reserve)
+        was = instance.snapshot()
+        sequence = instance.security.ah.sequence + reserve
+        return msgspec.structs.replace(was, ah_sequence=sequence, hmac_sent=sent, hmac_heard=heard)
 
     def stop(self, now: float) -> Actions:
         """All of them; a group is told of last."""

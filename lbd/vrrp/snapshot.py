@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from lbd.model import VrrpState
+from lbd.model.net import Address
 from lbd.vrrp.timers import Timer
 
 
@@ -28,3 +29,7 @@ class InstanceState(msgspec.Struct, frozen=True, kw_only=True):
     released_master: int
     ah_sequence: int = 0
     """Numbers up to this one may have been sent in Authentication Headers."""
+    hmac_sent: int = 0
+    """The same of auth_hmac's sequence."""
+    hmac_heard: dict[Address, int] = {}
+    """The highest sequence of each sender, which auth_hmac takes no advert below."""

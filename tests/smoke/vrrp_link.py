@@ -142,7 +142,10 @@ def start(host: Namespace, daemon: str, text: str, directory: Path, *before: str
     """lbd or keepalived as a VRRP daemon; all its files are in the directory."""
     config = directory / f"{daemon}.conf"
     config.write_text(text)
-    pids = [f"--pid={directory}/main.pid", f"--vrrp_pid={directory}/vrrp.pid"]
+    pids = [
+        f"--pid={directory}/main.pid",
+        *(f"--{role}_pid={directory}/{role}.pid" for role in ("vrrp", "bfd")),
+    ]
     command = {
         "keepalived": ["keepalived", "-n", "-l", "-P", "-D", "-f", str(config), *pids],
         "lbd": [

@@ -26,7 +26,7 @@ from lbd.daemon.options import Options
 from lbd.daemon.paths import standard
 from lbd.daemon.process import Process, python, reap_orphans, spawn
 from lbd.daemon.supervisor import needed, shown
-from lbd.model import Config, Protocol, ServiceAddress, TcpCheck, VirtualServer, VrrpInstance
+from lbd.model import BfdInstance, Config, Protocol, ServiceAddress, TcpCheck, VirtualServer, VrrpInstance
 from lbd.model.service import RealServer
 from lbd.model.status import CheckRoleStatus, RealStatus, ServiceStatus, VrrpRoleStatus
 
@@ -38,6 +38,7 @@ SERVER = VirtualServer(
     real_servers=(RealServer(address="10.0.0.2", port=80, checks=(CHECK,)),),
 )
 CONFIG = Config(vrrp_instances=(INSTANCE,), virtual_servers=(SERVER,))
+WITH_BFD = msgspec.structs.replace(CONFIG, bfd_instances=(BfdInstance(name="b", neighbor_ip="10.0.0.9"),))
 OPTIONS = Options(paths=standard())
 
 
@@ -109,6 +110,7 @@ def test_backoff_forgets_after_a_minute_of_life() -> None:
         (CONFIG, {}, ("dp", "check", "vrrp")),
         (CONFIG, {"check": False}, ("vrrp",)),
         (CONFIG, {"vrrp": False}, ("dp", "check")),
+        (WITH_BFD, {"vrrp": False}, ("dp", "check", "vrrp")),
         (Config(), {"all_children": True}, ("dp", "check", "vrrp")),
     ],
 )
@@ -158,9 +160,9 @@ async def test_orphans_are_reaped_and_children_of_ours_are_not() -> None:
 
 
 def test_vrrp_is_spared_the_real_servers_and_the_log_the_passwords() -> None:
-    assert part("check", CONFIG) is CONFIG
-    assert part("vrrp", CONFIG).virtual_servers[0].addresses == SERVER.addresses
-    assert part("vrrp", CONFIG).virtual_servers[0].real_servers == ()
+    assert part("check", CONFIG, OPTIONS) is CONFIG
+    assert part("vrrp", CONFIG, OPTIONS).virtual_servers[0].addresses == SERVER.addresses
+    assert part("vrrp", CONFIG, OPTIONS).virtual_servers[0].real_servers == ()
     assert base64.b64encode(INSTANCE.auth_pass).decode() not in shown(CONFIG)
 
 
@@ -247,3 +249,8 @@ def test_our_processes_ignore_the_working_directory() -> None:
 def test_keepers_use_keepalived_s_pid_files() -> None:
     keeper = RoleKeeper("check", OPTIONS, CONFIG, lambda code: None, [])
     assert keeper._pid_file == "/run/checkers.pid"
+
+
+def test_without_vrrp_there_are_sessions_and_no_instance() -> None:
+    given = part("vrrp", WITH_BFD, msgspec.structs.replace(OPTIONS, vrrp=False))
+    assert (given.vrrp_instances, given.bfd_instances) == ((), WITH_BFD.bfd_instances)

@@ -11,7 +11,6 @@ from lbd.confparser.schema.row import (
     Keyword,
     Missing,
     block,
-    later_flag,
     of,
     words,
     works,
@@ -118,7 +117,7 @@ _BFD = block(of("BfdInstance", [
     works("weight", _WEIGHT, "0", "change of priority; 0 is a fault while it is down", missing=_REPORTED,
           fields=("Tracked.weight", "Tracked.reverse")),
     works_flag("vrrp", "for instances only, unless checker stands there too"),
-    later_flag("checker", "for checks only, unless vrrp stands there too", "checks do not follow sessions"),
+    works_flag("checker", "for checks only, unless vrrp stands there too"),
 ]))  # fmt: skip
 
 

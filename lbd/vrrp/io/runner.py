@@ -28,8 +28,8 @@ log = logging.getLogger("lbd.vrrp")
 
 QUIET = 1.0
 """Seconds between two lines of one reason that others can make us say."""
-AH_RESERVE = 4096
-"""Numbers of Authentication Headers that a standby skips: so many may have been sent since it was fed."""
+RESERVE = 4096
+"""Numbers of authenticated adverts that a standby skips: so many may have been sent since it was fed."""
 
 
 class Runner:
@@ -211,6 +211,8 @@ class Runner:
             self._say(name, Log(text, warning=True, limit=error.reason.value))
             return
         self._apply(actions)
+        if self._routers.instances[name].conf.auth_hmac is not None:
+            self._feed([name])  # the mark that this advert has moved
         self._arm()
 
     def _heard_of_nobody(self, interface: str, got: Datagram) -> None:
@@ -249,8 +251,8 @@ class Runner:
         sent = self._wires.send(instance.conf, priority, instance.security)
         self._sent[name] += sent
         self._zero_sent[name] += sent if priority == 0 else 0
-        sequence = instance.security.ah.sequence
-        if sequence and sequence % (AH_RESERVE // 2) == 0:
+        numbered = instance.security.ah.sequence or instance.security.trailer.sent
+        if numbered and self._sent[name] % (RESERVE // 2) < sent:
             self._feed({name} & self._routers.instances.keys())
 
     def _feed(self, names: Iterable[str]) -> None:
@@ -259,7 +261,7 @@ class Runner:
                 self._on_state(self._snapshot(name))
 
     def _snapshot(self, name: str) -> InstanceState:
-        return self._routers.snapshot(name, AH_RESERVE)
+        return self._routers.snapshot(name, RESERVE)
 
     # --- time
 
