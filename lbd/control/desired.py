@@ -23,6 +23,9 @@ _PORTLESS = (api.Protocol.ICMP, api.Protocol.ICMPV6)
 _ONE_WAY = (api.Method.DR, api.Method.TUN)
 _MOST_WEIGHT = 65535
 """Of keepalived and of the dataplane."""
+_PORT_FLAGS = {"sh-port", "mh-port", "flag-2"}
+_FALLBACK_FLAGS = {"sh-fallback", "mh-fallback", "flag-1"}
+"""IPVS's first and second flag of a scheduler, by their three names (ip_vs.h)."""
 
 
 def desired(config: Config, health: Health) -> api.Table:
@@ -73,8 +76,15 @@ def reals_of(virtual: VirtualServer, health: Health) -> tuple[api.Real, ...]:
 
 
 def _real(real: RealServer, weight: int) -> api.Real:
-    method = api.Method[real.method.value]
-    return api.Real(real.address, real.port, min(max(weight, 0), _MOST_WEIGHT), method, _tunnel(real.tunnel))
+    return api.Real(
+        real.address,
+        real.port,
+        min(max(weight, 0), _MOST_WEIGHT),
+        api.Method[real.method.value],
+        _tunnel(real.tunnel),
+        upper=real.uthreshold,
+        lower=real.lthreshold,
+    )
 
 
 def _tunnel(tunnel: Tunnel | None) -> api.Tunnel:
@@ -92,6 +102,9 @@ def _service(
     return api.Service(
         key=key,
         scheduler=virtual.lb_algo,
+        hash_port=not _PORT_FLAGS.isdisjoint(virtual.flags),
+        fallback=not _FALLBACK_FLAGS.isdisjoint(virtual.flags),
+        hash_target=api.HashTarget(virtual.hash_target),
         reals=_suited(reals, key),
         pool=virtual.laddr_group_name if _needs_pool(virtual) else None,
         interface=interface,

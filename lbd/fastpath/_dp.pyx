@@ -35,6 +35,10 @@ from lbd.fastpath.port.tap cimport tap_rx, tap_shut, tap_tx
 from lbd.fastpath.reasons cimport HANDED, N_VERDICTS
 from lbd.fastpath.replay cimport (BACKWARD, CLOCK, FRAME, LEARN, MEASURED, STRAIGHT, Replay, lay_out, measure_stages,
                                   replay)
+from lbd.fastpath.sched.hash cimport client_number
+from lbd.fastpath.sched.maglev cimport Walk, fill_maglev, set_walk
+from lbd.fastpath.sched.md5 cimport MD5_LONGEST
+from lbd.fastpath.sched.ring cimport Point, place_of, sort_points
 from lbd.fastpath.state cimport EVENTS, WAITERS, Shared, Worker
 from lbd.fastpath.table.conn cimport C_USED, Bucket, Conn, ConnTable, conn_at
 from lbd.fastpath.table.datagram cimport DATAGRAMS, Datagram
@@ -44,7 +48,7 @@ from lbd.fastpath.table.endpoint cimport T_GRE, T_GUE, Endpoint
 from lbd.fastpath.table.hop cimport NO_PORT, Hop
 from lbd.fastpath.table.laddr cimport RING, Laddr, ports_between
 from lbd.fastpath.table.publish cimport Grave, bury, change_entry, empty, service_new
-from lbd.fastpath.table.slot cimport Slot, SlotCounters
+from lbd.fastpath.table.slot cimport Slot, SlotCounters, slot_limit
 from lbd.fastpath.worker cimport keep_house, poll_ports, run_burst, run_ready, take_inbox, worker_loop
 
 import itertools
@@ -98,5 +102,6 @@ _numbers = itertools.count()
 
 include "face/plane.pxi"
 include "face/ports.pxi"
+include "face/tables.pxi"
 include "face/configuration.pxi"
 include "face/feed.pxi"

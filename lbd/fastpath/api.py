@@ -79,12 +79,31 @@ class Real(msgspec.Struct, frozen=True):
     method: Method = Method.NAT
     tunnel: Tunnel = Tunnel()
     """Of TUN."""
+    upper: int = 0
+    """With so many connections, over all workers, it takes no new ones; 0: no limit."""
+    lower: int = 0
+    """It takes new ones again below this; 0: below three quarters of ``upper``."""
+
+
+class HashTarget(enum.Enum):
+    """What conhash looks at."""
+
+    SOURCE = "sip"
+    QUIC_ID = "qid"
+    """The connection ID of Google's QUIC; the source address where there is none."""
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     key: ServiceKey
     scheduler: str = "wlc"
-    """rr, wrr or wlc."""
+    """A name of IPVS, or conhash of DPVS (``validity.SCHEDULERS``)."""
+    hash_port: bool = False
+    """sh and mh: connections of one client may go to different servers."""
+    fallback: bool = False
+    """sh and mh: who falls on a server that takes no connections goes to another one."""
+    hash_target: HashTarget = HashTarget.SOURCE
+    table_size: int = 0
+    """Of mh: a prime; of sh and dh: a power of two; 0: IPVS's."""
     reals: tuple[Real, ...] = ()
     pool: str | None = None
     """Name of the LocalPool that FNAT takes its source addresses from."""

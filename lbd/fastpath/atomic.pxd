@@ -7,7 +7,8 @@ cdef extern from *:
     #include <stdint.h>
     #include <emmintrin.h>
     static inline uint32_t lbd_fetch_add(uint32_t *p, uint32_t n) { return __atomic_fetch_add(p, n, __ATOMIC_RELAXED); }
-    static inline void lbd_add(int32_t *p, int32_t n) { __atomic_fetch_add(p, n, __ATOMIC_RELAXED); }
+    static inline uint64_t lbd_fetch_add64(uint64_t *p, uint64_t n) { return __atomic_fetch_add(p, n, __ATOMIC_SEQ_CST); }
+    static inline uint64_t lbd_load64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
     static inline void *lbd_acquire(void **p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
     static inline void lbd_publish(void **p, void *v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
     static inline uint32_t lbd_load(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
@@ -31,7 +32,8 @@ cdef extern from *:
     static inline void lbd_set16(void *p, uint16_t v) { __builtin_memcpy(p, &v, 2); }
     """
     uint32_t fetch_add "lbd_fetch_add"(uint32_t *p, uint32_t n) nogil
-    void atomic_add "lbd_add"(int32_t *p, int32_t n) nogil
+    uint64_t fetch_add64 "lbd_fetch_add64"(uint64_t *p, uint64_t n) nogil
+    uint64_t load64 "lbd_load64"(const uint64_t *p) nogil
     void *acquire "lbd_acquire"(void **p) nogil
     void publish "lbd_publish"(void **p, void *v) nogil
     uint32_t load32 "lbd_load"(const uint32_t *p) nogil

@@ -26,14 +26,15 @@ from lbd.fastpath.live import (
     packed,
 )
 from lbd.fastpath.local_pools import LaddrFace, LocalPools
+from lbd.fastpath.lookup_tables import LookupTables, TableFace
 from lbd.fastpath.sequence import sequence
 from lbd.fastpath.states import TICKS_PER_SECOND, ticks
-from lbd.fastpath.validity import SCHEDULERS, validate
+from lbd.fastpath.validity import HASH_TARGETS, SCHEDULERS, validate
 
 METHODS = {api.Method.FNAT: 1, api.Method.NAT: 2, api.Method.DR: 3, api.Method.TUN: 4}
 
 
-class Face(SlotFace, LaddrFace, Protocol):
+class Face(SlotFace, LaddrFace, TableFace, Protocol):
     """What this module needs of ``_dp.Dataplane``."""
 
     def publish(self, changes: list[Change]) -> None: ...
@@ -93,6 +94,7 @@ class Configuration:
         self._dp = dp
         self._slots = Slots(dp, slots)
         self._locals = LocalPools(dp, laddrs)
+        self.tables = LookupTables(dp)
         self._live: dict[api.ServiceKey, Live] = {}
         self._leaving: set[api.ServiceKey] = set()
         self._by_pool: defaultdict[str, set[api.ServiceKey]] = defaultdict(set)
@@ -299,15 +301,18 @@ class Configuration:
             )
             for r in (() if live.draining else conf.reals)
         ]
+        table, order = (None, []) if live.draining else self.tables.of(conf)
         value = (
             live.slot,
             SCHEDULERS[conf.scheduler],
+            (conf.hash_port, conf.fallback, HASH_TARGETS[conf.hash_target]),
             version,
             self._claimed(live),
             live.draining,
             conf.establish_timeout * TICKS_PER_SECOND,
             reals,
-            [] if live.draining else sequence(conf),
+            order or ([] if live.draining else sequence(conf)),
+            table,
             [] if live.draining else self._locals.indexes(conf.pool, version),
         )
         return (*self._service_key(conf.key), value)

@@ -3,12 +3,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from lbd.fastpath import api
 from lbd.fastpath.live import RefusedChange, packed
 
-SCHEDULERS = {"rr": 0, "wrr": 0, "wlc": 1}
+SCHEDULERS = {
+    "rr": 0,
+    "wrr": 0,
+    "wlc": 1,
+    "lc": 2,
+    "sed": 3,
+    "nq": 4,
+    "fo": 5,
+    "ovf": 6,
+    "twos": 7,
+    "sh": 8,
+    "dh": 9,
+    "mh": 10,
+    "conhash": 11,
+}
+"""As in sched/sched.pxd."""
+HASH_TARGETS = {api.HashTarget.SOURCE: 0, api.HashTarget.QUIC_ID: 1}
+"""As in sched/hashed.pxd."""
+LARGEST_TABLE = {"mh": 131071, "sh": 1 << 20, "dh": 1 << 20}
+"""As IPVS may be built."""
 PORTLESS = (api.Protocol.ICMP, api.Protocol.ICMPV6)
 ONE_WAY = (api.Method.DR, api.Method.TUN)
 """Replies do not pass here."""
@@ -17,6 +37,7 @@ ONE_WAY = (api.Method.DR, api.Method.TUN)
 def validate(service: api.Service, pools: Mapping[str, api.LocalPool]) -> None:
     """Raises RefusedChange, in words for the person who asked."""
     _key(service)
+    _table(service)
     if len({(r.address, r.port) for r in service.reals}) != len(service.reals):
         raise RefusedChange(f"{service.key}: a real server is given twice")
     for real in service.reals:
@@ -35,7 +56,25 @@ def _key(service: api.Service) -> None:
             f"{key}: the port must be {0 if key.protocol in PORTLESS else '0 (all) to 65535'}"
         )
     if service.scheduler not in SCHEDULERS:
-        raise RefusedChange(f"{key}: there is no scheduler {service.scheduler!r} (rr, wrr and wlc are)")
+        known = ", ".join(SCHEDULERS)
+        raise RefusedChange(f"{key}: there is no scheduler {service.scheduler!r} ({known} are)")
+
+
+def _table(service: api.Service) -> None:
+    """Raises RefusedChange where the scheduler has no table of this size."""
+    size, scheduler = service.table_size, service.scheduler
+    if not size:
+        return
+    largest = LARGEST_TABLE.get(scheduler, 0)
+    fits = _prime(size) if scheduler == "mh" else size & (size - 1) == 0
+    if not 16 <= size <= largest or not fits:
+        kinds = {"mh": "a prime from 17 to 131071", "sh": "a power of two from 16 to 1048576"}
+        wanted = kinds.get("sh" if scheduler == "dh" else scheduler, "0")
+        raise RefusedChange(f"{service.key}: the size of a table of {scheduler} is {wanted}, not {size}")
+
+
+def _prime(n: int) -> bool:
+    return n > 1 and all(n % d for d in range(2, math.isqrt(n) + 1))
 
 
 def _real(key: api.ServiceKey, real: api.Real) -> None:
@@ -44,6 +83,8 @@ def _real(key: api.ServiceKey, real: api.Real) -> None:
         raise RefusedChange(f"{where} is of the other address family")
     if not 0 <= real.port < 65536 or (not real.port and key.port) or not 0 <= real.weight <= 65535:
         raise RefusedChange(f"{where}: port or weight is out of range")
+    if not 0 <= real.upper < 1 << 32 or not 0 <= real.lower < 1 << 32:
+        raise RefusedChange(f"{where}: a limit of connections is out of range")
     if (real.method in ONE_WAY or key.protocol in PORTLESS) and real.port != key.port:
         what = key.protocol if key.protocol in PORTLESS else real.method
         raise RefusedChange(f"{key}: {what.name} cannot change the port to {real.port}")

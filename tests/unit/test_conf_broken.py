@@ -220,7 +220,7 @@ CASES = [
     ),
     Case("SNAT", "LB0412", 0, (VS % "").replace("NAT", "«SNAT»")),
     Case("unknown scheduler", "LB0413", 5, VS % "lb_algo «loadbalance»"),
-    Case("scheduler not there yet", "LB0414", 0, VS % "lb_algo «sed»"),
+    Case("scheduler not there yet", "LB0414", 0, VS % "lb_algo «lblc»"),
     Case("unknown method", "LB0415", 5, VS % "lb_kind «nat»"),
     Case(
         "firewall mark",
@@ -234,7 +234,7 @@ CASES = [
     Case("ip_family", "LB0423", 5, VS % "ip_family «inet6»"),
     # checks
     Case("HTTP_GET without url", "LB0501", 5, RS % "«HTTP_GET» {\n }"),
-    Case("keyword not there yet", "LB0115", 0, RS % "«uthreshold» 5"),
+    Case("keyword not there yet", "LB0115", 0, RS % "«snmp_name» five"),
     Case("MISC_CHECK without script", "LB0504", 5, RS % "«MISC_CHECK» {\n }"),
     Case("script security", "LB0601", 6, VI % "«notify» /bin/sh"),
 ]

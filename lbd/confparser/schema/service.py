@@ -23,7 +23,6 @@ from lbd.confparser.schema.row import (
 
 _REPORTED = Missing.REPORTED
 _NO_STICK = "connections of one client may go to different servers"
-_NO_FLAG = "the scheduler runs without it"
 _NO_ACL = "every client is let in"
 _NO_SNMP = "there is no SNMP agent to show it"
 
@@ -42,20 +41,27 @@ _ALGORITHMS = words(
             ("rr", "one server after the other"),
             ("wrr", "one after the other, by weight"),
             ("wlc", "fewest connections for its weight"),
+            ("lc", "fewest connections"),
+            ("dh", "by a hash of the destination address"),
+            ("sh", "by a hash of the source address"),
+            ("mh", "by a Maglev hash of the source address"),
+            ("sed", "shortest expected delay"),
+            ("nq", "an idle server if there is one, else sed"),
+            ("fo", "the server of the highest weight"),
+            ("ovf", "the server of the highest weight until it is full"),
+            ("twos", "the better of two drawn at random"),
         )
     ),
-    _scheduler("lc", "fewest connections"),
     _scheduler("lblc", "by destination address, unless that server has too many connections"),
     _scheduler("lblcr", "lblc with a set of servers for each address"),
-    _scheduler("dh", "by a hash of the destination address"),
-    _scheduler("sh", "by a hash of the source address"),
-    _scheduler("mh", "by a Maglev hash of the source address"),
-    _scheduler("sed", "shortest expected delay"),
-    _scheduler("nq", "an idle server if there is one, else sed"),
-    _scheduler("fo", "the server of the highest weight"),
-    _scheduler("ovf", "the server of the highest weight until it is full"),
-    _scheduler("twos", "the better of two drawn at random"),
-    _scheduler("conhash", "by a consistent hash of the source address", source="DPVS"),
+    works(
+        "conhash",
+        NOTHING,
+        "",
+        "by a consistent hash of the source address",
+        source="DPVS",
+        fields=("VirtualServer.lb_algo",),
+    ),
 )
 
 
@@ -143,8 +149,8 @@ _REAL = [
     works("weight", values.number(0, 2147483647), "of the virtual server", "its share", fork="at most 65535"),
     works("lvs_method", _LVS_METHOD, "lb_kind", "forwarding method of this server", words=_methods("RealServer.method"),
           fields=("RealServer.method",)),
-    later("uthreshold", _UINT32, "0", "no new connections above this many", "it gets connections without limit"),
-    later("lthreshold", _UINT32, "0", "new connections again below this many", "it gets connections without limit"),
+    works("uthreshold", _UINT32, "0, no limit", "most connections; with so many it gets no new ones"),
+    works("lthreshold", _UINT32, "three quarters of uthreshold", "new connections again below this many"),
     works_bool("inhibit_on_failure", "of the virtual server", "weight 0 instead of removal"),
     works("notify_up", values.SCRIPT, "none", "run when it comes up"),
     works("notify_down", values.SCRIPT, "none", "run when it goes down"),
@@ -173,14 +179,16 @@ _KIND = [
     inert("hashed", NOTHING, "off", "IPVS's own flag of a service in its hash table", "IPVS sets it itself",
           fields=("VirtualServer.flags",)),
     *(
-        later_flag(name, meaning, _NO_FLAG, fields=("VirtualServer.flags",))
+        works_flag(name, meaning, fields=("VirtualServer.flags",))
         for name, meaning in (
-            ("flag-1", "first flag of the scheduler"), ("flag-2", "second flag of the scheduler"),
-            ("flag-3", "third flag of the scheduler"),
+            ("flag-1", "first flag of the scheduler: sh-fallback, mh-fallback"),
+            ("flag-2", "second flag of the scheduler: sh-port, mh-port"),
             ("sh-port", "sh hashes the port too"), ("sh-fallback", "sh takes another server for one that is down"),
             ("mh-port", "mh hashes the port too"), ("mh-fallback", "mh takes another server for one that is down"),
         )
     ),
+    inert("flag-3", NOTHING, "off", "third flag of the scheduler", "no scheduler has a third one",
+          fields=("VirtualServer.flags",)),
     later_flag("ops", "each packet is scheduled by itself, UDP only", "packets of one client stay with one server"),
     later("persistence_engine", values.text("an engine"), "none", "sip: persistence by Call-ID", _NO_STICK),
     later("persistence_timeout", values.number(1, 2678400, optional=True), "off; bare 360",
@@ -245,7 +253,7 @@ _DPVS = [
           "PROXY header for servers; insecure takes one of the client", "servers see no PROXY header"),
     _dpvs("bps", values.number(), "0, no limit", "octets a second", "no limit is kept"),
     _dpvs("limit_proportion", values.number(), "100", "percent of packets let through", "everything is let through"),
-    _dpvs("hash_target", values.text("sip or qid"), "sip", "what conhash looks at", _NO_FLAG),
+    works("hash_target", values.text("sip or qid"), "sip", "what conhash looks at", source="DPVS"),
     _dpvs("src-range", addresses.span(), "any", "sources that an SNAT service matches", _NO_SNAT,
           fields=("Match.source",)),
     _dpvs("dst-range", addresses.span(), "any", "destinations that an SNAT service matches", _NO_SNAT,

@@ -2,7 +2,7 @@
 # Publishing: entries, routes, next hops, local addresses and timeouts.
 
 
-cdef class WithConfiguration(WithPorts):
+cdef class WithConfiguration(WithTables):
     """A plane with ports that forwards as it is told.
 
     Every change is published to the workers at once, and waits until they have left what was before.
@@ -11,9 +11,10 @@ cdef class WithConfiguration(WithPorts):
     def publish(self, changes):
         """[(address, port, protocol, kind, value)], all at once. Value: a number, a service's tuple, or None: remove.
 
-        A service's tuple is (slot, scheduler, family, claimed, draining, established ticks, reals, sequence, laddrs)
-        with reals as (address, port, method, local, slot, weight).
+        A service's tuple is (slot, scheduler, (hash port, fallback, hash target), family, claimed, draining,
+        established ticks, reals, sequence, table, laddrs) with reals as (address, port, method, local, slot, weight).
         """
+        left = []                # tables that may be read until workers have left the old root
         cdef Root *old = <Root *>self.shared.root
         cdef Root *root = <Root *>malloc(sizeof(Root))
         cdef Grave grave
@@ -30,6 +31,10 @@ cdef class WithConfiguration(WithPorts):
             if value is not None:
                 e.value = self._value(kind, value)
             change_entry(root, old, &e, &grave)
+            if kind == K_SERVICE:
+                left.append(self.tables.pop((address, port, proto), None))
+                if value is not None:
+                    self.tables[address, port, proto] = value[9]
         self._swap(root, old, &grave)
 
     cdef uint64_t _value(self, int kind, value) except? 0:
@@ -47,7 +52,7 @@ cdef class WithConfiguration(WithPorts):
         self.hops_changed()
 
     cdef Service *_service(self, value) except NULL:
-        slot, scheduler, family, claimed, draining, established, reals, sequence, laddrs = value
+        slot, scheduler, hashing, family, claimed, draining, established, reals, sequence, table, laddrs = value
         cdef Service *s = service_new(len(reals), len(sequence), len(laddrs))
         cdef uint32_t i
         s.slot = slot
@@ -56,6 +61,8 @@ cdef class WithConfiguration(WithPorts):
         s.claimed = claimed
         s.draining = draining
         s.established = established
+        s.hash_port, s.fallback, s.hash_target = hashing
+        self._look_up(s, table)
         for i, (address, port, method, local, real_slot, weight) in enumerate(reals):
             wide_bytes(s.reals[i].address, address)
             s.reals[i].port_be = be16(port)
@@ -68,6 +75,11 @@ cdef class WithConfiguration(WithPorts):
         for i in range(s.n_laddrs):
             s.laddrs[i] = laddrs[i]
         return s
+
+    cdef void _look_up(self, Service *s, LookupTable table) noexcept:
+        if table is not None:
+            s.table = table.memory
+            s.n_table = table.size
 
     def set_routes(self, routes, prefixes4, prefixes6):
         """All routes anew. routes: [(blackhole, [(port, onlink, hop)])]; prefixes: [(address, length, route)]."""

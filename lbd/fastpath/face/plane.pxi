@@ -163,6 +163,10 @@ cdef class Plane:
             memset(&self.workers[i].counters[slot], 0, sizeof(SlotCounters))
         memset(&self.shared.slots[slot], 0, sizeof(Slot))
 
+    def limit_slot(self, uint32_t slot, uint32_t upper, uint32_t lower):
+        """How many connections its real server has at most, and below how many it takes new ones again; 0: IPVS's."""
+        slot_limit(&self.shared.slots[slot], upper, lower)
+
     def close_slot(self, uint32_t slot, bint closed):
         """Whether its real server takes no new connections."""
         self.shared.slots[slot].closed = closed

@@ -1,44 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Schedulers: which real server takes a new connection. Exact over workers.
+"""Schedulers: which real server takes a new connection. Exact over workers, and with the meaning of the kernel's IPVS.
 
-rr and wrr walk a precomputed sequence by a shared cursor (fetch-add); wlc compares the shared counts of connections.
+A server of weight 0 takes none, nor does one that is full (``slot.pxd``). Each is one small function of the service,
+the shared counts and the packet.
 """
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
-from lbd.fastpath.atomic cimport fetch_add
+from libc.stdint cimport uint32_t, uint8_t
+from lbd.fastpath.burst cimport Meta
+from lbd.fastpath.dpdk.eal cimport likely
+from lbd.fastpath.dpdk.mbuf cimport bytes_of, rte_mbuf
+from lbd.fastpath.sched.hashed cimport pick_dh, pick_mh, pick_ring, pick_sh
+from lbd.fastpath.sched.least cimport pick_delay, pick_heaviest, pick_lc, pick_twos, pick_wlc
+from lbd.fastpath.sched.turns cimport pick_sequence
 from lbd.fastpath.table.directory cimport Real, Service
-from lbd.fastpath.table.slot cimport Slot
+from lbd.fastpath.table.slot cimport Slot, slot_enter
 
-cdef enum:                       # Scheduler
+cdef enum:                       # Scheduler, as in validity.py
     SEQUENCE = 0                 # rr, wrr
     WLC = 1
+    LC = 2
+    SED = 3
+    NQ = 4
+    FO = 5
+    OVF = 6
+    TWOS = 7
+    SH = 8
+    DH = 9
+    MH = 10
+    CONHASH = 11
 
 
-cdef inline Real *pick_sequence(Service *s, Slot *slots) noexcept nogil:
-    if s.n_sequence == 0:
-        return NULL
-    return &s.reals[s.sequence[fetch_add(&slots[s.slot].cursor, 1) % s.n_sequence]]
+cdef inline Real *pick_by_packet(Service *s, Slot *slots, Meta *k, rte_mbuf *m) noexcept nogil:
+    if s.scheduler == SH:
+        return pick_sh(s, slots, k)
+    if s.scheduler == MH:
+        return pick_mh(s, slots, k)
+    if s.scheduler == DH:
+        return pick_dh(s, slots, k)
+    return pick_ring(s, slots, k, bytes_of(m) + k.l4, m.data_len - k.l4)
 
 
-cdef inline Real *pick_wlc(Service *s, Slot *slots) noexcept nogil:
-    """Least (active * 256 + inactive) / weight, as ip_vs_wlc; ties keep the first."""
-    cdef Real *best = NULL
-    cdef Real *r
-    cdef int64_t least = 0
-    cdef int64_t load
-    cdef uint32_t i
-    for i in range(s.n_reals):
-        r = &s.reals[i]
-        if r.weight == 0:
-            continue
-        load = (<int64_t>slots[r.slot].active << 8) + slots[r.slot].inactive
-        if best == NULL or load * best.weight < least * r.weight:
-            best = r
-            least = load
-    return best
-
-
-cdef inline Real *schedule(Service *s, Slot *slots) noexcept nogil:
-    """NULL: no real server takes connections."""
+cdef inline Real *pick_by_load(Service *s, Slot *slots, Meta *k) noexcept nogil:
     if s.scheduler == WLC:
         return pick_wlc(s, slots)
-    return pick_sequence(s, slots)
+    if s.scheduler == LC:
+        return pick_lc(s, slots)
+    if s.scheduler == SED or s.scheduler == NQ:
+        return pick_delay(s, slots, s.scheduler == NQ)
+    if s.scheduler == FO or s.scheduler == OVF:
+        return pick_heaviest(s, slots, s.scheduler == OVF)
+    return pick_twos(s, slots, k.hash)
+
+
+cdef inline Real *pick(Service *s, Slot *slots, Meta *k, rte_mbuf *m) noexcept nogil:
+    if s.scheduler == SEQUENCE:
+        return pick_sequence(s, slots)
+    return pick_by_load(s, slots, k) if s.scheduler < SH else pick_by_packet(s, slots, k, m)
+
+
+cdef inline Real *schedule(Service *s, Slot *slots, Meta *k, rte_mbuf *m) noexcept nogil:
+    """A server, with the connection counted there; NULL: none takes connections.
+
+    Another worker may fill a server between the choice and the count, so a refused one is full and the next is asked.
+    A server that is this machine gets the packet by the kernel, and no connection.
+    """
+    cdef Real *r
+    cdef uint32_t n
+    for n in range(s.n_reals + 1):
+        r = pick(s, slots, k, m)
+        if r == NULL or r.local or likely(slot_enter(&slots[r.slot], False)):
+            return r
+    return NULL

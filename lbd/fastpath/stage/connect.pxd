@@ -2,7 +2,7 @@
 """connect: what to do with a packet of no connection. Claim, then service, scheduler, local port, both keys."""
 from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp, memcpy, memset
-from lbd.fastpath.atomic cimport atomic_add, set16, set32, u16, u32
+from lbd.fastpath.atomic cimport set16, set32, u16, u32
 from lbd.fastpath.burst cimport (BURST, M_ACK, M_FIN, M_ICMP_ERROR, M_LATER, M_PIECE, M_RST, M_SYN, Burst, Meta, end)
 from lbd.fastpath.dpdk.eal cimport likely, rte_prefetch0, unlikely
 from lbd.fastpath.dpdk.net cimport be16
@@ -21,6 +21,7 @@ from lbd.fastpath.table.conn cimport (C_ONE_KEY, C_USED, FORWARD, REPLY, Conn, C
                                       conn_insert, conn_key, conn_release)
 from lbd.fastpath.table.directory cimport K_SERVICE, Real, Service, page_of
 from lbd.fastpath.table.laddr cimport Laddr, port_give, port_take
+from lbd.fastpath.table.slot cimport slot_leave
 
 
 cdef enum:
@@ -91,7 +92,7 @@ cdef inline void forget(Worker *w, ConnTable *t, uint32_t index, uint32_t laddr,
 
 
 cdef inline int create(Worker *w, Meta *k, Service *s, Real *real) noexcept nogil:
-    """LIVE and k.ref, or the reason why not. A scalar way: connect is not the hot path."""
+    """LIVE and k.ref, or the reason why not. The real server has counted it. A scalar way: connect is not the hot path."""
     cdef ConnTable *t = table_of(w, k)
     cdef uint32_t laddr = 0
     cdef uint32_t port = 0
@@ -122,7 +123,6 @@ cdef inline int create(Worker *w, Meta *k, Service *s, Real *real) noexcept nogi
     if not conn_insert(t, index):
         forget(w, t, index, laddr, port)
         return DROP_TABLE_FULL
-    atomic_add(&w.shared.slots[real.slot].inactive, 1)
     w.counters[real.slot].connections += 1
     k.ref = index << 1 | FORWARD
     return LIVE
@@ -160,16 +160,18 @@ cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
         return PUNT_NO_CONNECTION
     if martian(k):
         return DROP_MARTIAN
-    real = schedule(s, w.shared.slots)
+    real = schedule(s, w.shared.slots, k, b.m[i])
     if real == NULL:
         reject_unreachable(w, b, i)
         return DROP_NO_SERVER
     if real.local:
         return PUNT_LOCAL_SERVER
-    rte_prefetch0(&w.shared.slots[real.slot])
     rte_prefetch0(&w.counters[real.slot])
     verdict = create(w, k, s, real)
-    b.created += verdict == LIVE
+    if likely(verdict == LIVE):
+        b.created += 1
+    else:
+        slot_leave(&w.shared.slots[real.slot], False)
     return verdict
 
 

@@ -5,7 +5,7 @@ States and timeouts are IPVS's (ip_vs_proto_tcp.c, ip_vs_proto_udp.c, ip_vs_prot
 in ``states.py``.
 """
 from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t, uint8_t
-from lbd.fastpath.atomic cimport atomic_add, u16
+from lbd.fastpath.atomic cimport u16
 from lbd.fastpath.burst cimport M_ACK, M_FIN, M_RST, M_SYN
 from lbd.fastpath.dpdk.net cimport be16
 from lbd.fastpath.stage.parse cimport SCTP, TCP, UDP
@@ -13,7 +13,7 @@ from lbd.fastpath.state cimport Worker
 from lbd.fastpath.table.conn cimport (C_ACTIVE, C_ONE_KEY, C_USED, FORWARD, REPLY, Conn, ConnTable, conn_at, conn_key,
                                       conn_release, conn_remove)
 from lbd.fastpath.table.laddr cimport port_give
-from lbd.fastpath.table.slot cimport Slot
+from lbd.fastpath.table.slot cimport slot_leave, slot_turn
 
 cdef enum:                       # State
     S_NONE = 0
@@ -42,12 +42,10 @@ cdef enum:                       # TcpColumn
 
 cdef inline void count_active(Worker *w, Conn *c, bint active) noexcept nogil:
     """Only ESTABLISHED counts as active, as in IPVS; a change is rare, so the atomics are."""
-    cdef Slot *s = &w.shared.slots[c.real]
     if active == ((c.flags & C_ACTIVE) != 0):
         return
     c.flags ^= C_ACTIVE
-    atomic_add(&s.active, 1 if active else -1)
-    atomic_add(&s.inactive, -1 if active else 1)
+    slot_turn(&w.shared.slots[c.real], active)
 
 
 cdef inline void tcp_step(Worker *w, Conn *c, uint32_t direction, uint8_t flags) noexcept nogil:
@@ -128,8 +126,7 @@ cdef inline void conn_end(Worker *w, ConnTable *t, uint32_t index) noexcept nogi
         # the local port is the destination port of the reply
         reply = conn_key(t, c, REPLY)
         port_give(&w.laddrs[c.laddr - 1], be16(u16(reply + t.address_size + 2)))
-    count_active(w, c, False)
-    atomic_add(&w.shared.slots[c.real].inactive, -1)
+    slot_leave(&w.shared.slots[c.real], c.flags & C_ACTIVE)
     conn_release(t, index)
 
 

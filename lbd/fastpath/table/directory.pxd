@@ -41,8 +41,13 @@ cdef struct Service:
     uint32_t n_sequence
     uint32_t n_laddrs
     uint32_t established         # ticks, 0: the table's
+    uint32_t n_table
+    const void *table            # of a hashing scheduler: shared, and of its own life (sched/hashed.pxd)
+    uint8_t hash_port            # sh-port, mh-port
+    uint8_t fallback             # sh-fallback, mh-fallback
+    uint8_t hash_target          # of conhash
     Real *reals
-    uint32_t *sequence           # rr, wrr: indexes of reals in the order in which they are chosen
+    uint32_t *sequence           # indexes of reals; rr, wrr: in the order in which they are chosen; hashes: by number
     uint32_t *laddrs             # indexes of local addresses, of the service's family
 
 cdef struct Entry:
