@@ -267,7 +267,7 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     out_packets: int = 0
     out_bytes: int = 0
     active: int = 0
-    """Connections in ESTABLISHED (TCP) or alive (UDP) now."""
+    """Connections of TCP that open or are established, and of SCTP that are; the rest is inactive (IPVS)."""
     inactive: int = 0
 
 

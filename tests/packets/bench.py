@@ -9,6 +9,8 @@ After every test no mbuf may be left, and every frame must have ended by exactly
 
 from __future__ import annotations
 
+import functools
+import os
 from typing import Any, NamedTuple
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP
@@ -20,6 +22,7 @@ from lbd.fastpath import _dp, api
 from lbd.fastpath.configuration import Configuration
 from lbd.fastpath.forwarding import Forwarding, Link, Path, Route
 
+EAL = ["--no-huge", "--no-shconf", "-m", "256", "--no-pci", "--no-telemetry", "--log-level=critical"]
 MAC0, MAC1 = "02:00:00:00:01:00", "02:00:00:00:01:01"
 CLIENT_MAC, TAP_MAC = "02:00:00:00:00:09", "02:00:00:00:ff:ff"
 REAL_MACS = {"51": "02:00:00:00:00:51", "52": "02:00:00:00:00:52", "53": "02:00:00:00:00:53"}
@@ -45,6 +48,13 @@ NETS = {
 
 def mac(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
+
+
+@functools.cache
+def start_eal() -> None:
+    """DPDK's environment can be started once in a process."""
+    cpus = ",".join(map(str, sorted(os.sched_getaffinity(0))))
+    _dp.eal_init([*EAL, f"--lcores=0@({cpus}),1@({cpus})"])
 
 
 class Fed(NamedTuple):

@@ -3,23 +3,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 pytest.importorskip("lbd.fastpath._dp", reason="built without libdpdk-dev")
 
-from lbd.fastpath import _dp
-from tests.packets.bench import NETS, Bench, Net
-
-EAL = ["--no-huge", "--no-shconf", "-m", "256", "--no-pci", "--no-telemetry", "--log-level=critical"]
+from tests.packets.bench import NETS, Bench, Net, start_eal
 
 
 @pytest.fixture(scope="session")
 def eal() -> None:
-    cpus = ",".join(map(str, sorted(os.sched_getaffinity(0))))
-    _dp.eal_init([*EAL, f"--lcores=0@({cpus}),1@({cpus})"])
+    start_eal()
 
 
 @pytest.fixture

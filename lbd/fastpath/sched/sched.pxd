@@ -11,6 +11,7 @@ from lbd.fastpath.dpdk.mbuf cimport bytes_of, rte_mbuf
 from lbd.fastpath.sched.hashed cimport pick_dh, pick_mh, pick_ring, pick_sh
 from lbd.fastpath.sched.least cimport pick_delay, pick_heaviest, pick_lc, pick_twos, pick_wlc
 from lbd.fastpath.sched.turns cimport pick_sequence
+from lbd.fastpath.stage.parse cimport TCP
 from lbd.fastpath.table.directory cimport Real, Service
 from lbd.fastpath.table.slot cimport Slot, slot_enter
 
@@ -52,13 +53,13 @@ cdef inline Real *pick_by_load(Service *s, Slot *slots, Meta *k) noexcept nogil:
 
 
 cdef inline Real *pick(Service *s, Slot *slots, Meta *k, rte_mbuf *m) noexcept nogil:
-    if s.scheduler == SEQUENCE:
+    if likely(s.scheduler == SEQUENCE):
         return pick_sequence(s, slots)
     return pick_by_load(s, slots, k) if s.scheduler < SH else pick_by_packet(s, slots, k, m)
 
 
 cdef inline Real *schedule(Service *s, Slot *slots, Meta *k, rte_mbuf *m) noexcept nogil:
-    """A server, with the connection counted there; NULL: none takes connections.
+    """A server, with the connection counted there (TCP's as active: it is being opened); NULL: none takes connections.
 
     Another worker may fill a server between the choice and the count, so a refused one is full and the next is asked.
     A server that is this machine gets the packet by the kernel, and no connection.
@@ -67,6 +68,6 @@ cdef inline Real *schedule(Service *s, Slot *slots, Meta *k, rte_mbuf *m) noexce
     cdef uint32_t n
     for n in range(s.n_reals + 1):
         r = pick(s, slots, k, m)
-        if r == NULL or r.local or likely(slot_enter(&slots[r.slot], False)):
+        if r == NULL or r.local or likely(slot_enter(&slots[r.slot], k.proto == TCP)):
             return r
     return NULL

@@ -17,7 +17,7 @@ from lbd.fastpath.stage.lookup cimport table_of
 from lbd.fastpath.stage.parse cimport ICMP, SCTP, TCP, UDP
 from lbd.fastpath.stage.steer cimport hand_over, owner_of
 from lbd.fastpath.state cimport Worker
-from lbd.fastpath.table.conn cimport (C_ONE_KEY, C_USED, FORWARD, REPLY, Conn, ConnTable, conn_alloc, conn_at, conn_find,
+from lbd.fastpath.table.conn cimport (C_ACTIVE, C_ONE_KEY, C_USED, FORWARD, REPLY, Conn, ConnTable, conn_alloc, conn_at, conn_find,
                                       conn_insert, conn_key, conn_release)
 from lbd.fastpath.table.directory cimport K_SERVICE, Real, Service, page_of
 from lbd.fastpath.table.laddr cimport Laddr, port_give, port_take
@@ -110,7 +110,7 @@ cdef inline int create(Worker *w, Meta *k, Service *s, Real *real) noexcept nogi
     c.proto = k.proto
     c.state = first_state(k.proto)
     c.method = real.method
-    c.flags = C_USED | (C_ONE_KEY if real.method >= DR else 0)
+    c.flags = C_USED | (C_ONE_KEY if real.method >= DR else 0) | (C_ACTIVE if k.proto == TCP else 0)
     c.seen = w.tick
     c.service = s.slot
     c.real = real.slot
@@ -171,7 +171,7 @@ cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     if likely(verdict == LIVE):
         b.created += 1
     else:
-        slot_leave(&w.shared.slots[real.slot], False)
+        slot_leave(&w.shared.slots[real.slot], k.proto == TCP)
     return verdict
 
 

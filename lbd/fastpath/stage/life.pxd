@@ -41,11 +41,16 @@ cdef enum:                       # TcpColumn
 
 
 cdef inline void count_active(Worker *w, Conn *c, bint active) noexcept nogil:
-    """Only ESTABLISHED counts as active, as in IPVS; a change is rare, so the atomics are."""
+    """A change is rare, so the atomics are."""
     if active == ((c.flags & C_ACTIVE) != 0):
         return
     c.flags ^= C_ACTIVE
     slot_turn(&w.shared.slots[c.real], active)
+
+
+cdef inline bint tcp_is_active(uint8_t state) noexcept nogil:
+    """As in ip_vs_proto_tcp.c: a connection that is being opened counts, too. Of SCTP only ESTABLISHED does."""
+    return state == S_ESTABLISHED or state == S_SYN_RECV or state == S_SYN_SENT or state == S_SYNACK
 
 
 cdef inline void tcp_step(Worker *w, Conn *c, uint32_t direction, uint8_t flags) noexcept nogil:
@@ -63,7 +68,7 @@ cdef inline void tcp_step(Worker *w, Conn *c, uint32_t direction, uint8_t flags)
     else:
         return
     c.state = w.tcp_next[column][event][c.state]
-    count_active(w, c, c.state == S_ESTABLISHED)
+    count_active(w, c, tcp_is_active(c.state))
 
 
 cdef inline uint32_t sctp_event(uint8_t chunk) noexcept nogil:

@@ -10,8 +10,8 @@ from lbd.fastpath.atomic cimport fence, fetch_add64, load32, load64, store32
 from lbd.fastpath.dpdk.eal cimport likely
 
 cdef struct Slot:
-    int32_t inactive             # connections in other states than ESTABLISHED: the low half of the word (atomic)
-    int32_t active               # in ESTABLISHED: the high half
+    int32_t inactive             # UDP, and what ends or has not begun: the low half of the word (atomic)
+    int32_t active               # TCP that opens or is established, SCTP that is: the high half
     uint32_t cursor              # a service's: where its scheduler stands (atomic)
     uint32_t closed              # takes no new connection: removed, or of weight 0 (written by control)
     uint32_t full                # reached ``upper`` and is not below ``lower`` yet: IPVS's OVERLOAD (atomic)
@@ -55,13 +55,14 @@ cdef inline void set_full(Slot *s) noexcept nogil:
         store32(&s.full, 0)
 
 
-cdef inline bint slot_enter(Slot *s, bint forced) noexcept nogil:
-    """One more connection, inactive at first. False: the server has as many as it may, and nothing was counted."""
-    cdef uint64_t total = both(fetch_add64(<uint64_t *>s, ONE_INACTIVE))
+cdef inline bint slot_enter(Slot *s, bint active) noexcept nogil:
+    """One more connection. False: the server has as many as it may, and nothing was counted."""
+    cdef uint64_t one = one_active() if active else ONE_INACTIVE
+    cdef uint64_t total = both(fetch_add64(<uint64_t *>s, one))
     if likely(s.upper == 0):
         return True
-    if total >= s.upper and not forced:
-        fetch_add64(<uint64_t *>s, -<uint64_t>ONE_INACTIVE)
+    if total >= s.upper:
+        fetch_add64(<uint64_t *>s, -one)
         set_full(s)
         return False
     if total + 1 >= s.upper:
