@@ -12,7 +12,16 @@ import pyparsing as pp
 
 from lbd.confparser import options
 from lbd.confparser.addresses import PREFIXED, convert_address, convert_prefixed
-from lbd.confparser.values import Option, RefusedError, Value, convert_int, convert_text, literal, word
+from lbd.confparser.values import (
+    Option,
+    RefusedError,
+    Value,
+    convert_int,
+    convert_seconds,
+    convert_text,
+    literal,
+    word,
+)
 from lbd.model import Ipvlan, LinkDelay, UnicastPeer, Vmac
 
 if TYPE_CHECKING:
@@ -158,15 +167,25 @@ def extra_garp(low: int) -> Value:
 
 def link_delay() -> Value:
     """A line of interface_up_down_delays: ``IFNAME DOWN [UP]``."""
-    seconds = word(convert_int(0, 255), "seconds 0–255")
+    seconds = word(convert_seconds(0, 255), "seconds 0–255")
 
     def make(tokens: list[Any]) -> LinkDelay:
-        return LinkDelay(
-            interface=tokens[0], down=float(tokens[1]), up=float(tokens[-1]) if tokens[2:] else 0.0
-        )
+        """Without UP it is DOWN, as keepalived.conf(5) has it."""
+        return LinkDelay(interface=tokens[0], down=tokens[1], up=tokens[-1])
 
     grammar = word(convert_text, "an interface name") + seconds + pp.Opt(seconds)
     return Value(grammar, "IFNAME DOWN [UP]", make=make)
+
+
+def rx_bufs_policy() -> Value:
+    """vrrp_rx_bufs_policy."""
+    expected = "MTU, ADVERT or bytes"
+
+    def convert(content: str) -> str:
+        known = content.upper()
+        return known if known in ("MTU", "ADVERT") else str(convert_int(0, 4294967295)(content))
+
+    return Value(word(convert, expected), expected)
 
 
 # auth_hmac

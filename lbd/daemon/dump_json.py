@@ -44,7 +44,7 @@ def _data(pair: Pair, commands: dict[str, str]) -> dict[str, Any]:
         "iname": conf.name,
         "dont_track_primary": int(conf.dont_track_primary),
         "skip_check_adv_addr": int(conf.skip_check_adv_addr),
-        "strict_mode": 0,
+        "strict_mode": int(conf.strict_mode),
         "vmac_ifname": (conf.use_vmac.name or "") if conf.use_vmac else "",
         "ifp_ifname": conf.interface,
         "master_priority": 0,

@@ -49,7 +49,8 @@ class VrrpRole:
         """
         self._dp_socket, self._adopt = dp_socket, adopt
         self._mirror = Mirror(self._network_changed, what=frozenset({"links", "addresses"}))
-        self._kernel = KernelFace(self._mirror, beside + ".settings")
+        settings = beside + ".settings"
+        self._kernel = KernelFace(self._mirror, settings, self._lost, self._network_changed)
         self._surroundings = Surroundings(self._kernel, beside, self._session_changed)
         self._runner = Runner(self._kernel, listener=self._surroundings.teller, on_state=self._changed)
         self._surroundings.attach(self._runner)
@@ -60,7 +61,6 @@ class VrrpRole:
         self._dependent: frozenset[str] = frozenset()
         self._watch: asyncio.Task[None] | None = None
         self._gone = False
-        self._putting: asyncio.Task[None] | None = None
 
     async def prepare(self, config: Config) -> None:
         """All that can be done before there is anything to do."""
@@ -151,12 +151,13 @@ class VrrpRole:
             i.name for i in config.vrrp_instances if any(v.address in balanced for v in i.virtual_addresses)
         )
 
+    def _lost(self, name: str, what: str) -> None:
+        self._runner.lost([name], what)
+
     def _network_changed(self) -> None:
         if not self._started:
             return
-        missing = self._kernel.maintain()
-        if missing and (self._putting is None or self._putting.done()):
-            self._putting = asyncio.get_running_loop().create_task(self._kernel.put_back(missing))
+        self._kernel.maintain()
         self._runner.network_changed()
         self._surroundings.network_changed()
 

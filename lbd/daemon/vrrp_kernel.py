@@ -4,15 +4,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
+import msgspec
+
+from lbd.daemon.link_delays import LinkDelays
 from lbd.kernel.holdings import Holdings, Item
 from lbd.kernel.mirror import Mirror
 from lbd.kernel.setting_table import Place, Row, rows
 from lbd.kernel.settings import Settings
+from lbd.kernel.unaccepted import Unaccepted
 from lbd.kernel.values import Link
 from lbd.kernel.virtual_links import VirtualLinks
 from lbd.model import Config, VirtualAddress, VrrpInstance
+from lbd.model.route import Route, Rule
 from lbd.vrrp.io.ports import LinkState
+from lbd.vrrp.standing import OWNER
 
 log = logging.getLogger("lbd.vrrp")
 
@@ -24,12 +31,24 @@ STATIC = ""
 class KernelFace:
     """A Kernel. Its methods that look see the mirror; until ``configure`` nothing is changed."""
 
-    def __init__(self, mirror: Mirror, settings_file: str) -> None:
-        self._mirror = mirror
+    def __init__(
+        self,
+        mirror: Mirror,
+        settings_file: str,
+        on_lost: Callable[[str, str], None] = lambda *_: None,
+        on_link: Callable[[], None] = lambda: None,
+    ) -> None:
+        """on_lost: told of the instance one of whose routes or rules somebody else removed, and of which.
+
+        on_link: called when a link counts otherwise by the time that has passed.
+        """
+        self._mirror, self._on_lost = mirror, on_lost
         self._settings_file = settings_file
         self._settings: Settings | None = None
-        self._holdings = Holdings(self._index_of)
+        self._holdings = Holdings(self._index_of, self._removed)
         self._links = VirtualLinks(self._holdings.ask, self._index_of, self._put)
+        self._delays = LinkDelays(on_link)
+        self._unaccepted = Unaccepted()
         self._virtual: set[str] = set()
         """Addresses that are VRRP's: never a source of adverts."""
         self._static: tuple[VirtualAddress, ...] = ()
@@ -45,29 +64,42 @@ class KernelFace:
             if conf.promote_secondaries:
                 self._put(rows(Place.INSTANCE), conf.interface)
         self._static = config.static_ipaddress
-        static: tuple[Item, ...] = (*config.static_ipaddress, *config.static_routes, *config.static_rules)
+        routes = self._in_their_tables(config.static_routes)
+        static: tuple[Item, ...] = (*config.static_ipaddress, *routes, *config.static_rules)
         await self._holdings.settle(STATIC, static)
+        await self._unaccepted.configure(config.global_defs)
 
     def know(self, config: Config) -> None:
         """What is virtual, without doing anything about it."""
         self._virtual = {v.address for i in config.vrrp_instances for v in i.virtual_addresses}
         self._links.know(config)
+        self._delays.configure(config.interface_up_down_delays)
 
     def _put(self, wanted: tuple[Row, ...], interface: str) -> None:
         if self._settings is None:  # only now: it puts back what a dead predecessor had set
             self._settings = Settings(self._settings_file)
         self._settings.put(wanted, interface)
 
-    def maintain(self) -> list[VirtualAddress]:
-        """After a change of the network: interfaces of ours come back. The static addresses that somebody took away."""
+    def maintain(self) -> None:
+        """After a change of the network: interfaces of ours come back, and static addresses, as in keepalived."""
         self._links.maintain()
-        return [a for a in self._static if not a.no_track and self._by_name(a.dev) and not self.present(a)]
+        for one in self._static:
+            link = self._by_name(one.dev)
+            if link is not None and link.up and not one.no_track and not self.present(one):
+                log.info("Restoring deleted static address %s/%d dev %s", one.address, one.prefix, one.dev)
+                self._holdings.restore(one)
 
-    async def put_back(self, missing: list[VirtualAddress]) -> None:
-        """keepalived puts a static address back at once."""
-        await self._holdings.settle("put back", missing)
+    def _removed(self, owner: str, item: Route | Rule) -> None:
+        what = f"rule {item.preference}" if isinstance(item, Rule) else f"route {item.destination}"
+        if owner != STATIC:
+            self._on_lost(owner, f"virtual {what}")
+            return
+        log.info("Restoring deleted static %s", what)
+        self._holdings.restore(item)
 
     async def close(self) -> None:
+        self._delays.close()
+        await self._unaccepted.close()
         await self._holdings.settle(STATIC, ())
         self._links.close()
         if self._settings is not None:
@@ -93,8 +125,11 @@ class KernelFace:
 
     def _state(self, link: Link, below: Link) -> LinkState:
         four, six = self._source(below, v6=False), self._source(below, v6=True)
-        up = link.up and below.up
-        return LinkState(link.name, link.ifindex, up, link.mac, four, six)
+        up = self._up(link) and self._up(below)
+        return LinkState(link.name, link.ifindex, up, link.mac, four, six, link.mtu)
+
+    def _up(self, link: Link) -> bool:
+        return self._delays.up(link.name, link.up)
 
     def _source(self, link: Link, *, v6: bool) -> str | None:
         """The first address that is not VRRP's own; of IPv6 the link-local one."""
@@ -121,8 +156,25 @@ class KernelFace:
 
     async def settle(self, conf: VrrpInstance, hold: bool) -> None:
         source: tuple[Item, ...] = self._link_local_of(conf)
-        items: tuple[Item, ...] = (*source, *self.placed(conf), *conf.virtual_routes, *conf.virtual_rules)
+        routes = self._in_their_tables(conf.virtual_routes)
+        items: tuple[Item, ...] = (*source, *self.placed(conf), *routes, *conf.virtual_rules)
+        refused = self.placed(conf) if hold and not conf.accept and conf.priority != OWNER else ()
+        if refused:  # before the addresses are there, and after they have gone
+            await self._unaccepted.settle(conf.name, refused)
         await self._holdings.settle(conf.name, items if hold else source, left=items)
+        if not refused:
+            await self._unaccepted.settle(conf.name, ())
+
+    def _in_their_tables(self, routes: tuple[Route, ...]) -> tuple[Route, ...]:
+        """A route of a VRF stands in its table; without that VRF it stands nowhere."""
+        found = []
+        for one in routes:
+            vrf = self._by_name(one.vrf) if one.vrf else None
+            if one.vrf and (vrf is None or not vrf.vrf):
+                log.error("route %s cannot be set: there is no VRF %s", one.destination, one.vrf)
+                continue
+            found.append(one if vrf is None else msgspec.structs.replace(one, table=vrf.vrf))
+        return tuple(found)
 
     def _link_local_of(self, conf: VrrpInstance) -> tuple[VirtualAddress, ...]:
         """IPv6 sends from an address of the very interface: a virtual one has that of the interface below."""

@@ -30,6 +30,14 @@ class GlobalDefs(msgspec.Struct, frozen=True, kw_only=True):
     disable_local_igmp: bool = False
     vmac_prefix: str = "vrrp"
     vmac_addr_prefix: str = "vrrp"
+    nftables: str = "lbd_no_accept"
+    """The table of no_accept's filters."""
+    nftables_priority: int = -1
+    nftables_counters: bool = False
+    vrrp_rx_bufs_policy: str = ""
+    """``MTU``, ``ADVERT`` or a number of bytes; empty: the kernel's."""
+    vrrp_rx_bufs_multiplier: int = 3
+    """MTUs or adverts that a receive buffer has room for, by instance."""
     vrrp_priority: int = 0
     """Nice value of the vrrp process; 0: as it was started."""
     vrrp_no_swap: bool = False

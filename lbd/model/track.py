@@ -72,7 +72,7 @@ class TrackProcess(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrackGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """``track_group``: instances that are in FAULT while a static item of the group is missing."""
+    """``track_group``: instances that are in FAULT while the interface of a static item of the group is down."""
 
     name: str
     members: tuple[str, ...]

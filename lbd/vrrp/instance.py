@@ -135,11 +135,11 @@ class Instance:
         # 2.2.7 tells of a change before the start, too
         return [said, self.notice("MASTER_PRIORITY" if self.state is VrrpState.MASTER else "BACKUP_PRIORITY")]
 
-    def address_lost(self, now: float) -> list[Action]:
-        """Somebody took a virtual address away: give up all and contend again, as keepalived does."""
+    def address_lost(self, now: float, what: str) -> list[Action]:
+        """Somebody took something virtual away: give up all and contend again, as keepalived does."""
         if self.state is not VrrpState.MASTER:
             return []
-        said = Log(self.said("A virtual address was removed by somebody else"), warning=True)
+        said = Log(self.said(f"A {what} was removed by somebody else"), warning=True)
         return [said, *self.move(Event.ADDRESS_LOST, now)]
 
     def stop(self, now: float) -> list[Action]:

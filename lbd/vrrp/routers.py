@@ -223,9 +223,9 @@ class Routers:
             out += self.recover(name, source, now)
         return out
 
-    def address_lost(self, name: str, now: float) -> Actions:
+    def address_lost(self, name: str, now: float, what: str = "virtual address") -> Actions:
         instance = self.instances[name]
-        return self._did(instance, lambda: instance.address_lost(now), now)
+        return self._did(instance, lambda: instance.address_lost(now, what), now)
 
     # --- inside
 

@@ -7,12 +7,14 @@ down (keepalived.conf(5), track_script). A file adds its value times its weight,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from lbd.model import Config
+from lbd.model.route import Route, Rule
 from lbd.model.track import Tracked, Tracking
-from lbd.model.vrrp import TrackedInterface, VrrpInstance, VrrpSyncGroup
+from lbd.model.vrrp import TrackedInterface, VirtualAddress, VrrpInstance, VrrpSyncGroup
 
 FILE_FAULT = -254
 LIMIT = 253
@@ -38,8 +40,46 @@ class Opinion(msgspec.Struct, frozen=True, kw_only=True):
     """A script without a result: until it has one, the instance does not begin."""
 
 
-def tracked_by(conf: VrrpInstance, groups: Iterable[VrrpSyncGroup]) -> VrrpInstance:
-    """The instance with what its sync group tracks; where both track one thing, its own line counts."""
+def implied(conf: VrrpInstance, config: Config) -> tuple[TrackedInterface, ...]:
+    """Interfaces that have to be up for what an instance holds: those of addresses, routes and rules.
+
+    Those of static ones whose track_group it is in, too. None of what says no_track, nor its own: that has a
+    keyword (dont_track_primary).
+    """
+    groups = {one.name for one in config.track_groups if conf.name in one.members}
+    static: tuple[VirtualAddress | Route | Rule, ...] = (
+        *config.static_ipaddress,
+        *config.static_routes,
+        *config.static_rules,
+    )
+    items: tuple[VirtualAddress | Route | Rule, ...] = (
+        *conf.virtual_addresses,
+        *conf.virtual_routes,
+        *conf.virtual_rules,
+        *(one for one in static if one.track_group in groups),
+    )
+    names = dict.fromkeys(name for item in items if not item.no_track for name in _interfaces(item))
+    return tuple(TrackedInterface(interface=name) for name in names if name != conf.interface)
+
+
+def _interfaces(item: VirtualAddress | Route | Rule) -> Iterator[str]:
+    match item:
+        case Rule():
+            yield from filter(None, (item.iif, item.oif))
+        case Route():
+            yield from filter(None, (item.dev, *(hop.dev for hop in item.nexthops)))
+        case _:
+            yield item.dev
+
+
+def tracked_by(conf: VrrpInstance, config: Config) -> VrrpInstance:
+    """The instance with what its sync group tracks and what follows from its items; its own lines count first."""
+    conf = _with_its_group(conf, config.vrrp_sync_groups)
+    interfaces = _joined_interfaces(conf.track_interface, implied(conf, config))
+    return msgspec.structs.replace(conf, track_interface=interfaces)
+
+
+def _with_its_group(conf: VrrpInstance, groups: Iterable[VrrpSyncGroup]) -> VrrpInstance:
     for group in groups:
         if conf.name in group.members:
             own, theirs = conf.tracking, group.tracking

@@ -259,7 +259,7 @@ def test_pace_and_delays_of_interfaces(parse: Parse) -> None:
         (("eth1",), None, 1.0),
     ]
     assert [(one.interface, one.down, one.up) for one in config(loaded).interface_up_down_delays] == [
-        ("eth0", 3.0, 0.0),
+        ("eth0", 3.0, 3.0),
         ("eth1", 1.0, 2.0),
     ]
     assert sorted(codes(loaded)) == ["LB0204", "LB0323", "LB0504"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from lbd.model import Tracked, TrackedInterface, Tracking, VrrpInstance, VrrpSyncGroup
+from lbd.model import Config, Tracked, TrackedInterface, Tracking, VrrpInstance, VrrpSyncGroup
 from lbd.vrrp.tracking import Opinion, Seen, opinions, tracked_by
 
 
@@ -96,7 +96,7 @@ def test_what_the_group_tracks_each_member_tracks_and_its_own_line_counts():
         track_interface=(TrackedInterface(interface="eth1", weight=3),),
         tracking=Tracking(scripts=(Tracked(name="s", weight=-1), Tracked(name="t", weight=-2))),
     )
-    joined = tracked_by(script(9), [group])
+    joined = tracked_by(script(9), Config(vrrp_sync_groups=(group,)))
     assert joined.tracking.scripts == (Tracked(name="s", weight=9), Tracked(name="t", weight=-2))
     assert joined.track_interface == group.track_interface
-    assert tracked_by(script(9), []) == script(9)
+    assert tracked_by(script(9), Config()) == script(9)

@@ -45,7 +45,6 @@ _NAME = values.text("a name")
 _ONE_NAME = values.text("a name", exact=True)
 _OPTIONAL_NAME = values.text("a name", optional=True)
 _UNCHECKED = block(unchecked=True)
-_NO_STATIC = "they are not set"
 _NO_NAMESPACE = "lbd runs in the namespace it is started in: use ip netns exec"
 _POLLING = "the kernel reports the state of every link"
 
@@ -64,10 +63,10 @@ _GARP_GROUP = block(of("GarpGroup", [
     works("interfaces", NOTHING, "", "interfaces that share a pace",
           block=block(entry=values.INTERFACE, entries_per_line=True)),
 ]))  # fmt: skip
-_TRACK_GROUP = block(not_yet(_NO_STATIC, [
-    works("group", NOTHING, "", "the instances; required", fields=("StaticTrackGroup.members",),
+_TRACK_GROUP = block([
+    works("group", NOTHING, "", "the instances; required", fields=("TrackGroup.members",),
           block=block(entry=values.text("an instance"), entries_per_line=True)),
-]))  # fmt: skip
+])  # fmt: skip
 _NO_TLS = "there is no SSL_GET"
 _SSL = block(of("Ssl", not_yet(_NO_TLS, [
     works("password", values.text("a password"), "none", "password of the key"),
@@ -75,10 +74,10 @@ _SSL = block(of("Ssl", not_yet(_NO_TLS, [
     works("certificate", values.text("a file"), "none", "certificate to show to servers (PEM)"),
     works("key", values.text("a file"), "none", "its private key (PEM)"),
 ])))  # fmt: skip
-_DELAYS = block(entry=link_delay(), words=words(*not_yet("links count at once", [
+_DELAYS = block(entry=link_delay(), words=words(
     works("(interface)", values.rest("IFNAME DOWN [UP]"), "0 0", "an interface, and seconds until a change counts",
           fields=("LinkDelay.down", "LinkDelay.up")),
-])))  # fmt: skip
+))  # fmt: skip
 
 _BLOCKS = [
     works_block("global_defs", NOTHING, GLOBAL_DEFS, "settings of the whole; may stand more than once",
@@ -98,14 +97,13 @@ _BLOCKS = [
                  fields=("Config.static_routes",)),
     works_block("static_rules", NOTHING, RULE_LINES, "routing rules of this machine",
                  fields=("Config.static_rules",)),
-    _later_block("track_group", _NAME, _TRACK_GROUP, "instances that static items depend on",
-                 "static items are set whatever instances do", missing=Missing.REPORTED,
-                 fields=("Config.track_groups",)),
+    works_block("track_group", _NAME, _TRACK_GROUP, "instances that need the interfaces of static items",
+                missing=Missing.REPORTED, fields=("Config.track_groups",)),
     works_block("garp_group", NOTHING, _GARP_GROUP, "pace of gratuitous ARP on interfaces",
                  fields=("Config.garp_groups",)),
     *DEFINITIONS,
-    _later_block("interface_up_down_delays", NOTHING, _DELAYS, "how long a link must be down or up to count",
-                 "links count at once", fields=("Config.interface_up_down_delays",)),
+    works_block("interface_up_down_delays", NOTHING, _DELAYS, "how long a link must be down or up to count",
+                fields=("Config.interface_up_down_delays",)),
     inert("linkbeat_interfaces", NOTHING, "netlink", "links to poll by MII, ETHTOOL or IOCTL", _POLLING,
           block=_UNCHECKED),
     _later_block("SSL", NOTHING, _SSL, "what SSL_GET shows to servers", "there is no SSL_GET", fields=("SslGet.ssl",)),

@@ -27,7 +27,6 @@ _NO_MAIL = "no mail is sent"
 _NO_SCRIPT = "the script is not run"
 _NO_SNMP = "there is no SNMP agent"
 _NO_DBUS = "there is no D-Bus interface"
-_NO_NFT = "packets to the virtual addresses are not filtered"
 _NO_BUFFER = "buffers have the size that lbd gives them"
 _NO_RELOAD = "reload with SIGHUP"
 _NO_DUMP = "use lbctl status"
@@ -83,8 +82,8 @@ _VRRP = [
           missing=_REPORTED, deprecated="vrrp_garp_extra_if", fields=("VrrpInstance.garp_extra_if",)),
     works_flag("vrrp_check_unicast_src", "take unicast adverts of the peers only",
                fields=("VrrpInstance.check_unicast_src",)),
-    later_bool("vrrp_strict", "off", "refuse what the RFC does not know", "instances run as written",
-               passed_over=True, fields=("VrrpInstance.strict_mode",)),
+    works_bool("vrrp_strict", "off", "put back what the RFC does not know", passed_over=True,
+               fields=("VrrpInstance.strict_mode",)),
     works("vrrp_on_death", values.choice("hold", "yield"), "hold",
           "what the standby of the vrrp process does when that dies: go on, or give way", source="lbd"),
     works("vrrp_startup_delay", values.seconds(0.001), "0", "seconds to wait before instances begin"),
@@ -208,10 +207,11 @@ _NETFILTER = [
           deprecated="nftables"),
     inert("vrrp_ipsets", values.rest("up to six names", optional=True), "keepalived…", "ipsets of those filters",
           _NO_IPTABLES, deprecated="nftables"),
-    later("nftables", values.text("a table", optional=True), "keepalived", "name of the table of filters", _NO_NFT),
-    later("nftables_priority", values.number(), "-1", "priority of its chains", _NO_NFT),
-    later_flag("nftables_ifindex", "its sets hold interface numbers instead of names", _NO_NFT),
-    later_flag("nftables_counters", "its rules count packets", _NO_NFT),
+    works("nftables", values.text("a table", optional=True), "lbd_no_accept", "name of the table of filters"),
+    works("nftables_priority", values.number(), "-1", "priority of its chains"),
+    inert("nftables_ifindex", NOTHING, "off", "its sets hold interface numbers instead of names",
+          "its rules name interfaces"),
+    works_flag("nftables_counters", "its rules count packets"),
 ]  # fmt: skip
 
 _BUFFERS = [
@@ -229,9 +229,9 @@ _BUFFERS = [
             later_bool(f"{name}_rcv_bufs_force", "off", "that buffer may go beyond the kernel's limit", _NO_BUFFER),
         )
     ),
-    later("vrrp_rx_bufs_policy", values.rest("MTU, ADVERT or bytes"), "of the kernel",
-          "how large receive buffers for adverts are", _NO_BUFFER, missing=_REPORTED),
-    later("vrrp_rx_bufs_multiplier", values.number(1, 65535), "3", "adverts that fit into one", _NO_BUFFER,
+    works("vrrp_rx_bufs_policy", virtual_lines.rx_bufs_policy(), "of the kernel",
+          "how large receive buffers for adverts are", missing=_REPORTED),
+    works("vrrp_rx_bufs_multiplier", values.number(1, 65535), "3", "MTUs or adverts that fit into one",
           missing=_REPORTED),
 ]  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from lbd.confparser import iproute, values
 from lbd.confparser.addresses import ADDRESS_SCOPE, BROADCAST, LABEL, PREFIXED
-from lbd.confparser.schema.row import Keyword, Status, later, later_flag, of, words, works, works_flag
+from lbd.confparser.schema.row import Keyword, Status, later, of, words, works, works_flag
 from lbd.confparser.virtual_lines import convert_lifetime
 
 _NO_OPTION = "the address is set without it"
@@ -48,8 +48,8 @@ ADDRESS_WORDS = words(*of("VirtualAddress", [
     works_flag("no_track", "its removal by somebody else changes nothing"),
     _address("preferred_lft", _LIFETIME, "forever; 0 for IPv6 /128",
              "how long the kernel may choose it as a source"),
-    later("track_group", _NAME, "none", "set only while an instance of that track_group is up; static_ipaddress only",
-          "the address is set whatever the instances do"),
+    works("track_group", _NAME, "none",
+          "instances of that track_group are in FAULT while its interface is down; static_ipaddress only"),
     works_flag("use_vmac", "put it on a virtual MAC of its own; virtual addresses only"),
 ]))  # fmt: skip
 
@@ -110,11 +110,10 @@ ROUTE_WORDS = words(*of("Route", [
            fields=("Route.nexthops",)),
     _route("nexthop", values.rest("[via ADDRESS] [dev IF] [weight N] …"), "none",
            "one of several gateways; may be repeated and comes last", fields=("Route.nexthops",)),
-    later_flag("no_track", "its removal by somebody else is no fault",
-               "nobody looks whether it is removed"),
-    later("track_group", _NAME, "none", "set only while an instance of that track_group is up; static_routes only",
-          "it is set whatever the instances do"),
-    later("vrf", values.INTERFACE, "none", "the table of that VRF", "the route is put into its own table"),
+    works_flag("no_track", "its removal by somebody else changes nothing, and its interface may be down"),
+    works("track_group", _NAME, "none",
+          "instances of that track_group are in FAULT while its interface is down; static_routes only"),
+    works("vrf", values.INTERFACE, "none", "the table of that VRF"),
 ]))  # fmt: skip
 
 _ACTION = ("Rule.action",)
@@ -151,10 +150,9 @@ RULE_WORDS = words(*of("Rule", [
     _rule("ipproto", iproute.IPPROTO, "any", "protocol of the packet"),
     _rule("sport", iproute.span(65535, "ports", single=True), "any", "source port of the packet"),
     _rule("dport", iproute.span(65535, "ports", single=True), "any", "destination port of the packet"),
-    later_flag("no_track", "its removal by somebody else is no fault",
-               "nobody looks whether it is removed"),
-    later("track_group", _NAME, "none", "set only while an instance of that track_group is up; static_rules only",
-          "it is set whatever the instances do"),
+    works_flag("no_track", "its removal by somebody else changes nothing, and its interface may be down"),
+    works("track_group", _NAME, "none",
+          "instances of that track_group are in FAULT while its interface is down; static_rules only"),
     _rule("type", values.choice("goto", "nop", "blackhole", "unreachable", "prohibit"), "", "stands before an action",
           fields=_ACTION),
     _rule("goto", iproute.PREFERENCE, "none", "go on with the rule of this preference", fields=("Rule.goto",)),

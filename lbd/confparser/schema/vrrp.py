@@ -14,8 +14,6 @@ from lbd.confparser.schema.row import (
     block,
     inert,
     later,
-    later_bool,
-    later_flag,
     of,
     words,
     works,
@@ -29,7 +27,6 @@ _REPORTED = Missing.REPORTED
 _NO_SCRIPT = "the script is not run"
 _NO_TRACKING = "what it tracks never changes priority or state"
 _NO_VMAC = "addresses stay on the interface itself, with its own MAC"
-_NO_FILTER = "packets to the virtual addresses are accepted as on any interface"
 _NO_MAIL = "no mail is sent"
 _NO_HMAC = "adverts carry no HMAC, and whoever demands one takes this machine for absent"
 _UINT32 = values.number(0, 4294967295)
@@ -171,7 +168,7 @@ _LATER = [
     works_flag("check_unicast_src", "take unicast adverts of the peers only"),
     works("old_unicast_checksum", values.choice("never", optional=True), "by the first advert",
           "peers older than keepalived 1.3 sum otherwise"),
-    later("vrf", values.INTERFACE, "none", "the VRF to send and receive in", "adverts leave by the main table"),
+    later("vrf", values.INTERFACE, "none", "the VRF to send and receive in", "interface says it: its VRF counts"),
     works_flag("track_src_ip", "a fault while the source address is missing"),
     works("mcast_dst_ip", addresses.address(), "vrrp_mcast_group4 or 6", "the multicast group"),
     works("unicast_ttl", values.number(0, 255), "255", "TTL of unicast adverts"),
@@ -182,11 +179,10 @@ _LATER = [
     works("virtual_routes", NOTHING, "none", "routes of a master", block=_route_lines(False)),
     works("virtual_rules", NOTHING, "none", "routing rules of a master",
           block=_rule_lines(False)),
-    later_flag("accept", "take packets to the addresses, which is the default without strict_mode", _NO_FILTER),
-    later_flag("no_accept", "drop packets to the addresses unless owner", _NO_FILTER,
-               fields=("VrrpInstance.accept",)),
+    works_flag("accept", "take packets to the addresses, which is the default without strict_mode"),
+    works_flag("no_accept", "drop packets to the addresses unless owner", fields=("VrrpInstance.accept",)),
     works_bool("skip_check_adv_addr", "off", "compare the addresses of an advert when its source changes only"),
-    later_bool("strict_mode", "vrrp_strict", "refuse what the RFC does not know", "the instance runs as written"),
+    works_bool("strict_mode", "vrrp_strict", "put back what the RFC does not know"),
     inert("debug", values.number(0, 4), "0", "level of debugging", "it has none in keepalived either"),
     works("timer_expired_backup", values.number(1, 254, optional=True), "off; bare 254",
           "after a stall wait as if a backup of this priority deserved to go first", since="2.2.8"),

@@ -24,7 +24,7 @@ class Opinions:
 
     def configure(self, config: Config, seen: Seen) -> None:
         """Before the runner goes over to it; instances that it starts hear all there is to say (``of_new``)."""
-        self._tracked = {c.name: tracked_by(c, config.vrrp_sync_groups) for c in config.vrrp_instances}
+        self._tracked = {c.name: tracked_by(c, config) for c in config.vrrp_instances}
         self._said = {name: said for name, said in self._said.items() if name in self._tracked}
         self._seen = seen
 

@@ -21,6 +21,7 @@ class LinkState(msgspec.Struct, frozen=True):
     """The address that adverts come from, unless the configuration has one."""
     ipv6: Address | None
     """Link-local."""
+    mtu: int = 1500
 
 
 class Kernel(Protocol):

@@ -19,7 +19,7 @@ from lbd.vrrp.advert import Datagram, RefusedError
 from lbd.vrrp.instance import Instance
 from lbd.vrrp.io.garp import Announcer
 from lbd.vrrp.io.ports import Deaf, Kernel, LinkState, Listener
-from lbd.vrrp.io.wires import Wires
+from lbd.vrrp.io.wires import Wires, buffer_size
 from lbd.vrrp.io.works import Works
 from lbd.vrrp.routers import Actions, Routers
 from lbd.vrrp.snapshot import InstanceState
@@ -46,6 +46,8 @@ class Runner:
         self._announcer = Announcer()
         self._wires = Wires(self._heard, self._heard_of_nobody)
         self._says_unknown = False
+        self._buffers = ("", 3)
+        """vrrp_rx_bufs_policy and vrrp_rx_bufs_multiplier."""
         self._works = Works(kernel, self._announcer, listener or Deaf())
         self._on_state = on_state
         self.on_new: Callable[[list[str]], None] = lambda names: None
@@ -66,8 +68,7 @@ class Runner:
         adopt: there are none, so whoever has all its addresses is MASTER.
         """
         self._works.start()
-        self._announcer.pace(config)
-        self._says_unknown = config.global_defs.log_unknown_vrids
+        self._take(config)
         states = tuple(states)
         if not states and not adopt:
             delay, boot = config.global_defs.vrrp_startup_delay, config.global_defs.vrrp_delay_after_boot
@@ -81,12 +82,17 @@ class Runner:
 
     def configure(self, config: Config) -> None:
         """Another configuration: what is equal goes on as it was."""
-        self._announcer.pace(config)
-        self._says_unknown = config.global_defs.log_unknown_vrids
+        self._take(config)
         actions, new = self._routers.configure(config, self._now())
         self._apply(actions)
         self._wires.keep(self._routers.instances)
         self._begin(new)
+
+    def _take(self, config: Config) -> None:
+        defs = config.global_defs
+        self._announcer.pace(config)
+        self._says_unknown = defs.log_unknown_vrids
+        self._buffers = (defs.vrrp_rx_bufs_policy, defs.vrrp_rx_bufs_multiplier)
 
     def _begin(self, new: list[str], *, adopt: bool = False) -> None:
         now = self._now()
@@ -120,6 +126,12 @@ class Runner:
             if instance.state is VrrpState.MASTER and self._works.lost_address(instance):
                 self._works.forget_seen(instance.conf.name)
                 self._apply(self._routers.address_lost(instance.conf.name, now))
+        self._arm()
+
+    def lost(self, names: Collection[str], what: str) -> None:
+        """Somebody else removed a route or rule of a master: as with an address, it gives up and contends again."""
+        for name in self._known(names):
+            self._apply(self._routers.address_lost(name, self._now(), what))
         self._arm()
 
     # --- what trackers say: the source in words is the key (``script chk``), what it says last counts
@@ -195,11 +207,13 @@ class Runner:
             if not self._kernel.present(there):
                 yield f"interface {conf.interface} has not the address {source}"
 
-    def _listening(self) -> Iterator[tuple[VrrpInstance, str, int, Address]]:
+    def _listening(self) -> Iterator[tuple[VrrpInstance, str, int, Address, int]]:
         for instance in self._routers.instances.values():
-            link = self._kernel.link(instance.conf.interface)
+            conf = instance.conf
+            link = self._kernel.link(conf.interface)
             if link is not None:
-                yield instance.conf, instance.conf.interface, link.ifindex, instance.source
+                buffer = buffer_size(conf, *self._buffers, link.mtu)
+                yield conf, conf.interface, link.ifindex, instance.source, buffer
 
     # --- adverts
 

@@ -10,6 +10,7 @@ import struct
 from lbd.model.net import Address
 from lbd.vrrp.advert import GROUP6, PROTOCOL, TTL, Datagram
 
+SO_RCVBUFFORCE = 33
 IP_MULTICAST_ALL = 49
 IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT = 51, 52
 TOS_INTERNETWORK_CONTROL = 0xC0
@@ -39,8 +40,7 @@ def receiver(
     """
     sock = _raw(family, interface, protocol)
     try:
-        if buffer:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        set_buffer(sock, buffer)
         if family == socket.AF_INET:
             member = socket.inet_aton(group) + struct.pack("=Ii", socket.INADDR_ANY, ifindex)
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
@@ -55,6 +55,15 @@ def receiver(
         sock.close()
         raise
     return sock
+
+
+def set_buffer(sock: socket.socket, octets: int) -> None:
+    """Beyond the kernel's limit it takes CAP_NET_ADMIN; without it the limit has to do. 0: as it is."""
+    if octets and octets != sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, octets)
+        except PermissionError:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, octets)
 
 
 def sender(

@@ -17,6 +17,9 @@ from lbd.vrrp.packet import Security, encode, seal
 BURST = 64
 """Datagrams that are read in one go: a flood of them must not starve the timers, nor they it."""
 
+HEADERS = 60
+"""Of IP and of authentication, at most."""
+
 Receiver = tuple[int, str, int]
 """Family, interface, protocol."""
 
@@ -35,6 +38,18 @@ def group(conf: VrrpInstance) -> Address:
 
 def _ttl(conf: VrrpInstance) -> int:
     return conf.unicast_ttl if conf.is_unicast else TTL
+
+
+def buffer_size(conf: VrrpInstance, policy: str, multiplier: int, mtu: int) -> int:
+    """What an instance adds to the receive buffer of its socket; 0: it says nothing (vrrp_rx_bufs_policy)."""
+    if conf.kernel_rx_buf_size:
+        return conf.kernel_rx_buf_size
+    if policy == "MTU":
+        return mtu * multiplier
+    if policy == "ADVERT":
+        address = "::1" if conf.is_ipv6 else "127.0.0.1"
+        return (len(encode(conf, 0, address, address)) + HEADERS) * multiplier
+    return int(policy or 0)
 
 
 class Wires:
@@ -99,15 +114,15 @@ class Wires:
 
     # --- receiving
 
-    def listen(self, wanted: Iterable[tuple[VrrpInstance, str, int, Address]]) -> None:
-        """For these instances, each with interface, ifindex and own address; what is not among them is closed."""
+    def listen(self, wanted: Iterable[tuple[VrrpInstance, str, int, Address, int]]) -> None:
+        """For these instances, each with interface, ifindex, own address and octets of buffer; others are closed."""
         loop = asyncio.get_running_loop()
         needed: dict[Receiver, tuple[int, Address, int]] = {}
         self._routers = {}
-        for conf, interface, ifindex, source in wanted:
+        for conf, interface, ifindex, source, buffer in wanted:
             key = (family(conf), interface, protocol(conf))
-            size = max(conf.kernel_rx_buf_size or 0, needed[key][2] if key in needed else 0)
-            needed[key] = (ifindex, group(conf), size)
+            before = needed[key][2] if key in needed else 0
+            needed[key] = (ifindex, group(conf), before + buffer)
             self._routers[*key, conf.virtual_router_id] = (conf.name, source)
         for key, (ifindex, address, sock) in list(self._receivers.items()):
             if needed.get(key, ())[:2] != (ifindex, address):
@@ -116,6 +131,7 @@ class Wires:
                 del self._receivers[key]
         for key, (ifindex, address, size) in needed.items():
             if key in self._receivers:
+                sockets.set_buffer(self._receivers[key][2], size)
                 continue
             with contextlib.suppress(OSError):
                 sock = sockets.receiver(*key[:2], ifindex, protocol=key[2], group=address, buffer=size)

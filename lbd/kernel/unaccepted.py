@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""no_accept: packets to and from virtual addresses that this machine holds and does not own are dropped, by nftables.
+
+One table of our own, replaced as a whole: neighbour discovery passes, which the addresses need to be reached at all
+(RFC 9568 section 6.1, Accept_Mode). What is balanced never comes here: the dataplane takes it before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+
+from lbd.model import GlobalDefs, VirtualAddress
+
+log = logging.getLogger("lbd.kernel")
+
+TIMEOUT = 5.0
+
+
+class Unaccepted:
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[VirtualAddress, ...]] = {}
+        self._turn = asyncio.Lock()
+        self._names: tuple[str, int, bool] = ("", 0, False)
+        self._stands: bool | None = None
+        """Whether our table is there; None: a predecessor may have left it."""
+
+    async def configure(self, defs: GlobalDefs) -> None:
+        """The names of global_defs; what a predecessor left goes."""
+        if (defs.nftables, defs.nftables_priority, defs.nftables_counters) != self._names:
+            if self._stands:
+                await _nft(ruleset((), *self._names))
+            self._names, self._stands = (defs.nftables, defs.nftables_priority, defs.nftables_counters), None
+        await self.refresh()
+
+    async def settle(self, owner: str, addresses: Sequence[VirtualAddress]) -> None:
+        """These are not accepted for the owner from now on."""
+        before = self._held.pop(owner, ())
+        if addresses:
+            self._held[owner] = tuple(addresses)
+        if before != tuple(addresses):
+            await self.refresh()
+
+    async def refresh(self) -> None:
+        """The table is as it should be; without addresses there is none."""
+        async with self._turn:
+            wanted = [address for held in self._held.values() for address in held]
+            if not wanted and self._stands is False:
+                return
+            complaint = await _nft(ruleset(wanted, *self._names))
+            if complaint and wanted:
+                log.error("no_accept: packets to the virtual addresses are accepted: %s", complaint)
+            self._stands = bool(wanted) and not complaint
+
+    async def close(self) -> None:
+        self._held.clear()
+        await self.refresh()
+
+
+def ruleset(addresses: Iterable[VirtualAddress], table: str, priority: int, counters: bool) -> str:
+    """Commands for ``nft -f``. Link-local addresses count on their interface alone."""
+    lines = [f"table inet {table} {{}}", f"delete table inet {table}"]
+    verdict = "counter drop" if counters else "drop"
+    ones = list(addresses)
+    if ones:
+        lines += [
+            f"table inet {table} {{",
+            *_chain("input", priority, (f"{_match(one, 'daddr', 'iifname')} {verdict}" for one in ones)),
+            *_chain("output", priority, (f"{_match(one, 'saddr', 'oifname')} {verdict}" for one in ones)),
+            "}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _chain(hook: str, priority: int, rules: Iterable[str]) -> list[str]:
+    return [
+        f"chain {hook} {{",
+        f"type filter hook {hook} priority {priority}; policy accept;",
+        "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",
+        *dict.fromkeys(rules),
+        "}",
+    ]
+
+
+def _match(one: VirtualAddress, side: str, interface: str) -> str:
+    if ":" not in one.address:
+        return f"ip {side} {one.address}"
+    on = f'{interface} "{one.dev}" ' if one.address.startswith("fe80:") else ""
+    return f"{on}ip6 {side} {one.address}"
+
+
+async def _nft(text: str) -> str:
+    """What it complains of; empty if it does not."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "nft", "-f", "-",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+    except OSError as error:
+        return f"nft cannot be started ({error.strerror}): install nftables"
+    try:
+        _, errors = await asyncio.wait_for(process.communicate(text.encode()), TIMEOUT)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return f"nft did not answer within {TIMEOUT:g} s"
+    return errors.decode(errors="replace").partition("\n")[0] if process.returncode else ""
