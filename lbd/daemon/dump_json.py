@@ -8,9 +8,12 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from lbd.daemon.dump_text import AUTHENTICATION_ERRORS, PACKET_ERRORS, Pair, address, command
-from lbd.model import Authentication, Notify, VrrpScript
+from lbd.daemon.dump_text import AUTHENTICATION_ERRORS, MASKED, PACKET_ERRORS, Pair
+from lbd.daemon.dump_words import address, command, route, rule
+from lbd.model import Authentication, Config, Notify, TrackProcess
+from lbd.model.status import ProcessStatus, VrrpRoleStatus
 
+UNLIMITED = 65535
 STATES = {"INIT": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3, "DELETED": 97, "STOP": 98}
 AUTH_TYPES = {Authentication.NONE: 0, Authentication.PASS: 1, Authentication.AH: 2}
 _ERRORS = dict(
@@ -31,13 +34,37 @@ _ERRORS = dict(
 )
 
 
-def rendered(pairs: Iterable[Pair], scripts: Iterable[VrrpScript]) -> str:
-    commands = {one.name: command(one.script) for one in scripts}
-    dump = [{"data": _data(pair, commands), "stats": _stats(pair)} for pair in pairs]
+def rendered(config: Config, status: VrrpRoleStatus | None, pairs: Iterable[Pair]) -> str:
+    """json_version 2 is an object that has the instances under ``vrrp``, and beside them tracked processes."""
+    commands = {one.name: command(one.script) for one in config.vrrp_scripts}
+    programs = {one.name: one.process for one in config.track_processes}
+    instances = [{"data": _data(pair, commands, programs), "stats": _stats(pair)} for pair in pairs]
+    dump: Any = instances
+    if config.global_defs.json_version == "2":
+        dump = {"vrrp": instances}
+        if config.track_processes:
+            seen = status.processes if status is not None else {}
+            dump["track_process"] = [_process(one, seen.get(one.name)) for one in config.track_processes]
     return json.dumps(dump, separators=(",", ":")).replace("/", "\\/") + "\n"
 
 
-def _data(pair: Pair, commands: dict[str, str]) -> dict[str, Any]:
+def _process(one: TrackProcess, seen: ProcessStatus | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"process": one.process}
+    if one.parameters:
+        found["parameters"] = " ".join(one.parameters)
+    found |= {"param_match": one.param_match or "none", "min_processes": one.quorum}
+    if one.quorum_max < UNLIMITED:
+        found["max_processes"] = one.quorum_max
+    return found | {
+        "current_processes": seen.count if seen else 0,
+        "have_quorum": bool(seen and seen.up),
+        "terminate_delay": _number(one.terminate_delay),
+        "fork_delay": _number(one.fork_delay),
+        "full_command": one.full_command,
+    }
+
+
+def _data(pair: Pair, commands: dict[str, str], programs: dict[str, str]) -> dict[str, Any]:
     conf, status = pair
     held = status.state == "MASTER"
     return {
@@ -63,7 +90,7 @@ def _data(pair: Pair, commands: dict[str, str]) -> dict[str, Any]:
         "vipset": held,
         "promote_secondaries": conf.promote_secondaries,
         "adver_int": _number(conf.advert_int),
-        "master_adver_int": _number(conf.advert_int),
+        "master_adver_int": _number(status.master_adver_int or conf.advert_int),
         "accept": int(conf.accept),
         "nopreempt": conf.nopreempt,
         "preempt_delay": _number(conf.preempt_delay),
@@ -77,8 +104,10 @@ def _data(pair: Pair, commands: dict[str, str]) -> dict[str, Any]:
             {"vips": [address(one, held) for one in conf.virtual_ipaddress]} if conf.virtual_ipaddress else {}
         ),
         **_excluded(pair),
-        **_tracked(pair, commands),
+        **_routed(pair),
+        **_tracked(pair, commands, programs),
         "auth_type": AUTH_TYPES[conf.auth_type],
+        **({"auth_data": MASKED} if conf.auth_type is not Authentication.NONE else {}),
     }
 
 
@@ -106,11 +135,21 @@ def _excluded(pair: Pair) -> dict[str, list[str]]:
     return {"evips": excluded} if excluded else {}
 
 
-def _tracked(pair: Pair, commands: dict[str, str]) -> dict[str, list[str]]:
+def _routed(pair: Pair) -> dict[str, list[str]]:
+    conf, _ = pair
+    found = {
+        "vroutes": [route(one) for one in conf.virtual_routes],
+        "vrules": [rule(one) for one in conf.virtual_rules],
+    }
+    return {name: values for name, values in found.items() if values}
+
+
+def _tracked(pair: Pair, commands: dict[str, str], programs: dict[str, str]) -> dict[str, list[str]]:
     conf, _ = pair
     interfaces = [one.interface for one in conf.track_interface]
     scripts = [commands.get(one.name, one.name) for one in conf.tracking.scripts]
-    found = {"track_ifp": interfaces, "track_script": scripts}
+    processes = [programs.get(one.name, one.name) for one in conf.tracking.processes]
+    found = {"track_ifp": interfaces, "track_script": scripts, "track_process": processes}
     return {name: values for name, values in found.items() if values}
 
 

@@ -30,7 +30,7 @@ from lbd.daemon.keeper import Keeper
 from lbd.daemon.options import Options
 from lbd.daemon.process import hear_no_more, python, reap_orphans
 from lbd.model import Config, Telling
-from lbd.model.status import VrrpRoleStatus
+from lbd.model.status import CheckRoleStatus, VrrpRoleStatus
 
 log = logging.getLogger("lbd.supervisor")
 
@@ -88,7 +88,7 @@ class Supervisor:
         self._turn = asyncio.Lock()
         self._queued: asyncio.Task[None] | None = None
         self._telling = Telling()
-        self._dumps = Dumps(self._vrrp_status)
+        self._dumps = Dumps(self._vrrp_status, self._check_status)
         self._dumping: set[asyncio.Task[None]] = set()
         self._dump_turn = asyncio.Lock()
         self._notifier = sdnotify.SystemdNotifier()
@@ -148,6 +148,11 @@ class Supervisor:
         keeper = self.keepers.get("vrrp")
         answer = await keeper.status() if isinstance(keeper, RoleKeeper) else None
         return answer if isinstance(answer, VrrpRoleStatus) else None
+
+    async def _check_status(self) -> CheckRoleStatus | None:
+        keeper = self.keepers.get("check")
+        answer = await keeper.status() if isinstance(keeper, RoleKeeper) else None
+        return answer if isinstance(answer, CheckRoleStatus) else None
 
     def _finish(self, code: int) -> None:
         if not self._end.is_set():

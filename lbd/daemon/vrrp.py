@@ -141,7 +141,10 @@ class VrrpRole:
                 log.error("%s", error)
 
     def status(self) -> VrrpRoleStatus:
-        return VrrpRoleStatus(pid=os.getpid(), instances=self._runner.status())
+        told = VrrpRoleStatus(
+            pid=os.getpid(), instances=self._runner.status(), groups=self._runner.group_states()
+        )
+        return self._surroundings.told(told)
 
     def _take(self, config: Config) -> None:
         """Which instances carry addresses of virtual servers: without a dataplane those lead nowhere."""

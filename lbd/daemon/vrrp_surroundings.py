@@ -13,6 +13,7 @@ from lbd.daemon.vrrp_kernel import KernelFace
 from lbd.daemon.vrrp_notify import Teller
 from lbd.daemon.vrrp_tracking import Trackers
 from lbd.model import Config
+from lbd.model.status import VrrpRoleStatus
 from lbd.vrrp.action import Notify
 from lbd.vrrp.io.opinions import Opinions
 from lbd.vrrp.io.runner import Runner
@@ -65,6 +66,10 @@ class Surroundings:
                 self.teller.repeat(Notify("INSTANCE", one.name, one.state, one.effective_priority))
             for name, state in self._runner.group_states().items():
                 self.teller.repeat(Notify("GROUP", name, state, 0))
+
+    def told(self, status: VrrpRoleStatus) -> VrrpRoleStatus:
+        """The same with what is known of the trackers."""
+        return self._trackers.told(status)
 
     def network_changed(self) -> None:
         self._opinions.see()

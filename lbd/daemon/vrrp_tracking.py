@@ -10,7 +10,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from lbd.model import Config, TrackProcess, VrrpScript
+from lbd.model.status import ProcessStatus, ScriptStatus, VrrpRoleStatus
 from lbd.notify import Ended, Scripts
 from lbd.track.event import Changed, Event, RunScript, Said
 from lbd.track.io import files
@@ -41,6 +44,20 @@ class Trackers:
             files={name: self._files.values.get(path, 0) for name, path in self._paths.items()},
             processes={name: one.up for name, one in self.processes.items()},
             bfds=self.bfds,
+        )
+
+    def told(self, status: VrrpRoleStatus) -> VrrpRoleStatus:
+        return msgspec.structs.replace(
+            status,
+            scripts={
+                name: ScriptStatus(up=one.up, result=one.result, running=one.running)
+                for name, one in self.scripts.items()
+            },
+            files={name: self._files.values.get(path, 0) for name, path in self._paths.items()},
+            processes={
+                name: ProcessStatus(up=one.up, count=len(one.pids)) for name, one in self.processes.items()
+            },
+            bfds=dict(self.bfds),
         )
 
     def bfd_is(self, name: str, up: bool) -> None:

@@ -30,6 +30,15 @@ class GlobalDefs(msgspec.Struct, frozen=True, kw_only=True):
     disable_local_igmp: bool = False
     vmac_prefix: str = "vrrp"
     vmac_addr_prefix: str = "vrrp"
+    instance: str = ""
+    """``instance`` of the configuration itself, not of global_defs."""
+    data_use_instance: bool = False
+    """Names of dump files hold that of the instance."""
+    json_version: str = "1"
+    state_dump_file: str = ""
+    """Where the state is written on a signal; empty: keepalived.data, in TMPDIR or /tmp."""
+    stats_dump_file: str = ""
+    json_dump_file: str = ""
     nftables: str = "lbd_no_accept"
     """The table of no_accept's filters."""
     nftables_priority: int = -1

@@ -28,11 +28,42 @@ class VrrpStatus(msgspec.Struct, frozen=True, kw_only=True):
     errors: dict[str, int] = {}
     reason: str = ""
     """Why it is in FAULT, in words; else empty."""
+    source: Address = ""
+    """Where its adverts come from."""
+    group: Address = ""
+    """The multicast group that they go to."""
+    faults: int = 0
+    awaited: int = 0
+    """Trackers without a first result."""
+    timeout: float | None = None
+    """Seconds to its next timer."""
+    master_down: float = 0.0
+    """Seconds; the master-down interval."""
+    master_adver_int: float = 0.0
+
+
+class ScriptStatus(msgspec.Struct, frozen=True, kw_only=True):
+    up: bool | None
+    """None: no result yet."""
+    result: int = 0
+    """keepalived's counter, up from ``rise`` on."""
+    running: bool = False
+
+
+class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
+    up: bool
+    count: int
 
 
 class VrrpRoleStatus(msgspec.Struct, frozen=True, kw_only=True, tag="vrrp"):
     pid: int
     instances: tuple[VrrpStatus, ...]
+    groups: dict[str, str] = {}
+    """The state of each sync group."""
+    scripts: dict[str, ScriptStatus] = {}
+    files: dict[str, int] = {}
+    processes: dict[str, ProcessStatus] = {}
+    bfds: dict[str, bool] = {}
 
 
 class RealStatus(msgspec.Struct, frozen=True, kw_only=True):

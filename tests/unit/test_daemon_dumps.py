@@ -12,8 +12,23 @@ import pytest
 
 from lbd.daemon import dumps
 from lbd.daemon.dumps import Dumps
-from lbd.model import Config, Notify, Script, Tracked, Tracking, VirtualAddress, VrrpInstance, VrrpScript
-from lbd.model.status import VrrpRoleStatus, VrrpStatus
+from lbd.model import (
+    Config,
+    GlobalDefs,
+    Notify,
+    Protocol,
+    Script,
+    ServiceAddress,
+    Tracked,
+    Tracking,
+    TrackProcess,
+    VirtualAddress,
+    VirtualServer,
+    VrrpInstance,
+    VrrpScript,
+)
+from lbd.model.service import RealServer
+from lbd.model.status import CheckRoleStatus, RealStatus, ServiceStatus, VrrpRoleStatus, VrrpStatus
 
 INSTANCE = VrrpInstance(
     name="VI_1",
@@ -68,6 +83,10 @@ VRRP Instance: VI_1
 """
 
 
+async def nobody() -> CheckRoleStatus | None:
+    return None
+
+
 class Vrrp:
     def __init__(self) -> None:
         self.status: VrrpStatus | None = STATUS
@@ -84,7 +103,7 @@ def vrrp(tmp_path, monkeypatch) -> Vrrp:
 
 @pytest.fixture
 def dumping(vrrp: Vrrp) -> Dumps:
-    made = Dumps(vrrp.ask)
+    made = Dumps(vrrp.ask, nobody)
     made.config = CONFIG
     return made
 
@@ -164,7 +183,7 @@ def test_a_link_in_its_place_is_replaced_and_not_followed(vrrp, tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / "keepalived.data").symlink_to(victim)
-    dumps.write("keepalived.data", "dump\n")
+    dumps.write(dumps.path_of("keepalived.data", Config()), "dump\n")
     assert victim.read_text() == "precious"
     assert not (tmp_path / "keepalived.data").is_symlink()
     assert sorted(os.listdir(tmp_path)) == ["keepalived.data", "victim"]
@@ -174,3 +193,56 @@ async def test_a_directory_that_is_not_there_is_said(dumping, tmp_path, monkeypa
     monkeypatch.setenv("TMPDIR", str(tmp_path / "no"))
     await dumping.stats()
     assert "No such file or directory" in caplog.text
+
+
+GLOBALS = GlobalDefs(
+    instance="blue", data_use_instance=True, json_version="2", stats_dump_file="/nowhere", json_dump_file="j"
+)
+
+
+def test_names_of_dump_files(vrrp, tmp_path):
+    config = Config(global_defs=GLOBALS)
+    assert dumps.path_of("keepalived.data", config) == str(tmp_path / "keepalived_blue.data")
+    assert dumps.path_of("keepalived.stats", config, GLOBALS.stats_dump_file) == "/nowhere"
+    assert dumps.path_of("keepalived.data", Config()) == str(tmp_path / "keepalived.data")
+
+
+async def test_json_of_version_2_goes_where_it_is_told(dumping, tmp_path):
+    process = TrackProcess(name="p", process="haproxy", quorum=2)
+    dumping.config = msgspec.structs.replace(CONFIG, global_defs=GLOBALS, track_processes=(process,))
+    await dumping.json()
+    dump = json.loads((tmp_path / "j").read_text())
+    assert [one["data"]["iname"] for one in dump["vrrp"]] == ["VI_1"]
+    assert dump["track_process"][0]["process"] == "haproxy"
+    assert (dump["track_process"][0]["min_processes"], dump["track_process"][0]["have_quorum"]) == (2, False)
+
+
+async def test_virtual_servers_have_a_file_of_their_own(vrrp, tmp_path):
+    real = RealServer(address="10.0.0.2", port=80)
+    service = VirtualServer(
+        name="[10.0.0.1]:tcp:80",
+        addresses=(ServiceAddress(protocol=Protocol.TCP, address="10.0.0.1", port=80),),
+        protocol=Protocol.TCP,
+        real_servers=(real,),
+    )
+    seen = RealStatus(
+        address="10.0.0.2", port=80, weight=1, effective_weight=0, healthy=False, reason="refused"
+    )
+    status = ServiceStatus(
+        name=service.name,
+        addresses=("TCP 10.0.0.1:80",),
+        lb_algo="wlc",
+        quorum_up=False,
+        real_servers=(seen,),
+    )
+
+    async def ask() -> CheckRoleStatus:
+        return CheckRoleStatus(pid=2, dp="connected", services=(status,))
+
+    made = Dumps(nobody, ask)
+    made.config = Config(virtual_servers=(service,))
+    await made.data()
+    lines = (tmp_path / "keepalived_check.data").read_text().splitlines()
+    for line in ("------< LVS Topology >------", "   Quorum state = DOWN", "     Last failure = refused"):
+        assert line in lines
+    assert not (tmp_path / "keepalived.data").exists(), "there is no vrrp process"

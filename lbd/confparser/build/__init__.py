@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from lbd.confparser.build import global_defs, groups, scripts, service, static, vrrp
 from lbd.confparser.build.checks import Known
 from lbd.confparser.build.commands import Commands, default_owner
@@ -57,8 +59,9 @@ class _Builder:
         context.allow_groups = [group.name for group in allow]
         scripts.check(self._trackers.commands, commands, self._commands.secure, context)
         around = service.Around(addresses, local, defaults, self._known(), self._teller)
+        named = blocks("instance")
         return Config(
-            global_defs=globals_,
+            global_defs=replace(globals_, instance=named[-1].value) if named else globals_,
             vrrp_instances=instances,
             vrrp_sync_groups=sync_groups(
                 blocks("vrrp_sync_group"), names, self._trackers, self._teller, context

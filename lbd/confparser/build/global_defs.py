@@ -20,7 +20,7 @@ _MAX_TIMEOUT = 2678400
 """31 days: the kernel's limit for lvs_timeouts (ip_vs.h)."""
 
 
-_BY_HAND = ("router_id", "telling")
+_BY_HAND = ("router_id", "telling", "instance")
 """Fields that several words fill, or none of their name."""
 
 

@@ -121,7 +121,7 @@ _WORDS = of("GlobalDefs", [
     later("net_namespace_ipvs", _OPTIONAL_NAME, "net_namespace", "the network namespace of IPVS", _NO_NAMESPACE),
     later_flag("namespace_with_ipsets", "ipsets inside the namespace", _NO_NAMESPACE),
     later_flag("use_pid_dir", "PID files under /run/keepalived", "PID files keep their place"),
-    later("instance", _NAME, "none", "a name in the names of files", "file names do not have it",
+    later("instance", _NAME, "none", "a name in the names of files", "names of PID files do not have it",
           missing=Missing.REPORTED),
     later("child_wait_time", values.number(0, 4294967295), "5", "seconds to wait for children at the end",
           "children get the time they need"),

@@ -29,7 +29,6 @@ _NO_SNMP = "there is no SNMP agent"
 _NO_DBUS = "there is no D-Bus interface"
 _NO_BUFFER = "buffers have the size that lbd gives them"
 _NO_RELOAD = "reload with SIGHUP"
-_NO_DUMP = "use lbctl status"
 _NO_VMAC = "there are no virtual MACs"
 _NO_IPTABLES = "filters are nftables'"
 
@@ -273,14 +272,14 @@ _FILES = [
           "no copies are kept"),
     inert("tmp_config_directory", _NAME, "memory", "where the merged configuration is kept",
           "it is handed on in memory", missing=_REPORTED),
-    later("json_version", values.choice("1", "2"), "1", "form of the JSON dump", _NO_DUMP, since="2.2.8"),
+    works("json_version", values.choice("1", "2"), "1", "form of the JSON dump", since="2.2.8"),
     *(
         later(name, _NAME, default, "names of tables, protocols and realms", "the standard directories are used",
               since="2.3.2")
         for name, default in (("iproute_usr_dir", "/usr/share/iproute2"), ("iproute_etc_dir", "/etc/iproute2"))
     ),
     *(
-        later(f"{name}_dump_file", _NAME, f"/tmp/keepalived.{end}", f"where {what} is written on a signal", _NO_DUMP,
+        works(f"{name}_dump_file", _NAME, f"/tmp/keepalived.{end}", f"where {what} is written on a signal",
               since="2.3.3")
         for name, end, what in (("state", "data", "the state"), ("stats", "stats", "what was counted"),
                                 ("json", "json", "the JSON dump"))

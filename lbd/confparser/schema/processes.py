@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from lbd.confparser import values
-from lbd.confparser.schema.row import Keyword, Missing, later, later_bool, later_flag, works
+from lbd.confparser.schema.row import Keyword, Missing, later, later_flag, works, works_bool
 
 _REPORTED = Missing.REPORTED
 _NO_TITLE = "processes keep their names"
@@ -62,5 +62,5 @@ PROCESSES = [
     later("umask", values.rest("a number or IRUSR|IWGRP|…"), "0", "permissions that new files do not get",
           "files are for the owner only"),
     later("random_seed", _UINT32, "the time", "seed of ${_RANDOM}", "it is the time"),
-    later_bool("data_use_instance", "off", "names of dump files hold that of the instance", "use lbctl status"),
+    works_bool("data_use_instance", "off", "names of dump files hold that of the instance"),
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from lbd.vrrp.advert import Datagram, RefusedError
 from lbd.vrrp.instance import Instance
 from lbd.vrrp.io.garp import Announcer
 from lbd.vrrp.io.ports import Deaf, Kernel, LinkState, Listener
-from lbd.vrrp.io.wires import Wires, buffer_size
+from lbd.vrrp.io.wires import Wires, buffer_size, group
 from lbd.vrrp.io.works import Works
 from lbd.vrrp.routers import Actions, Routers
 from lbd.vrrp.snapshot import InstanceState
@@ -300,7 +300,7 @@ class Runner:
         self._arm()
 
     def _status(self, instance: Instance) -> VrrpStatus:
-        conf = instance.conf
+        conf, deadline = instance.conf, instance.next_deadline()
         return VrrpStatus(
             name=conf.name,
             interface=conf.interface,
@@ -318,6 +318,13 @@ class Runner:
             zero_sent=self._zero_sent[conf.name],
             errors={r.value: n for r, n in self._routers.refusals[conf.name].items()},
             reason=instance.standing.reason,
+            source=instance.source,
+            group=group(conf),
+            faults=len(instance.standing.faults),
+            awaited=len(instance.standing.awaited),
+            timeout=None if deadline is None else deadline - self._now(),
+            master_down=instance.master_down_interval(),
+            master_adver_int=instance.master_adver_int,
         )
 
 
