@@ -123,7 +123,6 @@ CODES: dict[str, Code] = {
     "LB0411": Code(_E, 5, "FullNAT without local addresses", absent=("laddr_group_name",), refers=True),
     "LB0412": Code(_E, 0, "this forwarding method is not there yet"),
     "LB0413": Code(_W, 5, "an unknown scheduler"),
-    "LB0414": Code(_W, 0, "this scheduler is not there yet"),
     "LB0415": Code(_W, 5, "an unknown forwarding method"),
     "LB0416": Code(_E, 0, "this kind of service is not there yet"),
     "LB0417": Code(_W, 5, "one-packet scheduling needs UDP"),

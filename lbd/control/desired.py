@@ -105,11 +105,19 @@ def _service(
         hash_port=not _PORT_FLAGS.isdisjoint(virtual.flags),
         fallback=not _FALLBACK_FLAGS.isdisjoint(virtual.flags),
         hash_target=api.HashTarget(virtual.hash_target),
+        persistence=virtual.persistence_timeout,
+        persistence_mask=_mask(virtual.persistence_granularity, key),
         reals=_suited(reals, key),
         pool=virtual.laddr_group_name if _needs_pool(virtual) else None,
         interface=interface,
         establish_timeout=virtual.establish_timeout,
     )
+
+
+def _mask(mask: bytes, key: api.ServiceKey) -> str:
+    """A group may have addresses of both families: those of the other one tell clients apart by their whole address."""
+    text = str(ip_address(mask)) if mask else ""
+    return text if (":" in text) == (":" in key.address) else ""
 
 
 def _suited(reals: Iterable[api.Real], key: api.ServiceKey) -> tuple[api.Real, ...]:

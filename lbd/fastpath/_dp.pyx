@@ -6,7 +6,7 @@ Nothing here is on the way of a packet; that is ``worker.pxd``. Addresses are by
 from libc.errno cimport EAGAIN, errno
 from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 from lbd.fastpath.atomic cimport acquire, load32, publish, store32
 from lbd.fastpath.burst cimport BURST, Burst
 from lbd.fastpath.dpdk.eal cimport (lcore_function_t, rte_eal_init, rte_eal_remote_launch, rte_eal_wait_lcore, rte_errno,
@@ -39,6 +39,8 @@ from lbd.fastpath.sched.hash cimport client_number
 from lbd.fastpath.sched.maglev cimport Walk, fill_maglev, set_walk
 from lbd.fastpath.sched.md5 cimport MD5_LONGEST
 from lbd.fastpath.sched.ring cimport Point, place_of, sort_points
+from lbd.fastpath.sched.sched cimport Choose, schedule
+from lbd.fastpath.sched.sticky cimport choose_tied
 from lbd.fastpath.state cimport EVENTS, WAITERS, Shared, Worker
 from lbd.fastpath.table.conn cimport C_USED, Bucket, Conn, ConnTable, conn_at
 from lbd.fastpath.table.datagram cimport DATAGRAMS, Datagram
@@ -49,6 +51,7 @@ from lbd.fastpath.table.hop cimport NO_PORT, Hop
 from lbd.fastpath.table.laddr cimport RING, Laddr, ports_between
 from lbd.fastpath.table.publish cimport Grave, bury, change_entry, empty, service_new
 from lbd.fastpath.table.slot cimport Slot, SlotCounters, slot_limit
+from lbd.fastpath.table.tie cimport Chain, Tie, TieTable
 from lbd.fastpath.worker cimport keep_house, poll_ports, run_burst, run_ready, take_inbox, worker_loop
 
 import itertools

@@ -111,6 +111,10 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     """Claimed only while the kernel has the address on this interface; None: while it is local at all."""
     establish_timeout: int = 0
     """Idle seconds in ESTABLISHED (TCP) or in all (UDP); 0: as in Timeouts."""
+    persistence: int = 0
+    """Seconds after a client's last new connection that the next one goes to the same server; 0: any server."""
+    persistence_mask: str = ""
+    """Which bits of addresses tell clients apart, as an address of the service's family; empty: all."""
 
 
 class LocalAddress(msgspec.Struct, frozen=True, order=True):

@@ -310,6 +310,7 @@ class Configuration:
             self._claimed(live),
             live.draining,
             conf.establish_timeout * TICKS_PER_SECOND,
+            conf.persistence * TICKS_PER_SECOND,
             reals,
             order or ([] if live.draining else sequence(conf)),
             table,

@@ -32,6 +32,7 @@ class SlotFace(Protocol):
     def clear_slot(self, slot: int) -> None: ...
     def close_slot(self, slot: int, closed: bool) -> None: ...
     def limit_slot(self, slot: int, upper: int, lower: int) -> None: ...
+    def mask_slot(self, slot: int, mask: bytes) -> None: ...
     def set_endpoint(self, slot: int, address: bytes, kind: int, port: int, checksum: bool) -> None: ...
 
 
@@ -87,6 +88,9 @@ class Live:
     def configure(self, conf: api.Service) -> None:
         self.conf = conf
         self.draining = False
+        if conf.persistence:
+            whole = b"\xff" * len(packed(conf.key.address))
+            self._dp.mask_slot(self.slot, packed(conf.persistence_mask) if conf.persistence_mask else whole)
         for real in conf.reals:
             if (real.address, real.port) not in self.reals:
                 self.reals[real.address, real.port] = self._slots.take()

@@ -15,6 +15,7 @@ from lbd.fastpath.table.endpoint cimport Endpoint
 from lbd.fastpath.table.hop cimport Hop
 from lbd.fastpath.table.laddr cimport Laddr
 from lbd.fastpath.table.slot cimport Slot, SlotCounters
+from lbd.fastpath.table.tie cimport TieTable
 
 cdef enum:
     TXQ = 64
@@ -46,6 +47,7 @@ cdef struct Worker               # below
 cdef struct Shared:              # by all workers; written by control unless said otherwise
     void *root                   # Root *, swapped
     Slot *slots                  # counted by workers, atomically
+    TieTable ties                # of workers, by locks
     Endpoint *endpoints          # by slot: of real servers behind a tunnel
     Hop *hops
     uint32_t n_slots

@@ -23,10 +23,14 @@ SCHEDULERS = {
     "dh": 9,
     "mh": 10,
     "conhash": 11,
+    "lblc": 12,
+    "lblcr": 13,
 }
 """As in sched/sched.pxd."""
 HASH_TARGETS = {api.HashTarget.SOURCE: 0, api.HashTarget.QUIC_ID: 1}
 """As in sched/hashed.pxd."""
+LONGEST_PERSISTENCE = 31 * 24 * 3600
+"""Seconds; of ipvsadm and keepalived."""
 LARGEST_TABLE = {"mh": 131071, "sh": 1 << 20, "dh": 1 << 20}
 """As IPVS may be built."""
 PORTLESS = (api.Protocol.ICMP, api.Protocol.ICMPV6)
@@ -38,6 +42,7 @@ def validate(service: api.Service, pools: Mapping[str, api.LocalPool]) -> None:
     """Raises RefusedChange, in words for the person who asked."""
     _key(service)
     _table(service)
+    _persistence(service)
     if len({(r.address, r.port) for r in service.reals}) != len(service.reals):
         raise RefusedChange(f"{service.key}: a real server is given twice")
     for real in service.reals:
@@ -71,6 +76,15 @@ def _table(service: api.Service) -> None:
         kinds = {"mh": "a prime from 17 to 131071", "sh": "a power of two from 16 to 1048576"}
         wanted = kinds.get("sh" if scheduler == "dh" else scheduler, "0")
         raise RefusedChange(f"{service.key}: the size of a table of {scheduler} is {wanted}, not {size}")
+
+
+def _persistence(service: api.Service) -> None:
+    """Raises RefusedChange."""
+    mask = service.persistence_mask
+    if not 0 <= service.persistence <= LONGEST_PERSISTENCE:
+        raise RefusedChange(f"{service.key}: persistence is 0 to {LONGEST_PERSISTENCE} seconds")
+    if mask and len(packed(mask)) != len(packed(service.key.address)):
+        raise RefusedChange(f"{service.key}: the mask {mask} is of the other address family")
 
 
 def _prime(n: int) -> bool:

@@ -12,7 +12,6 @@ import pytest
 pytest.importorskip("lbd.fastpath._dp", reason="built without libdpdk-dev")
 
 from lbd.fastpath import api
-from lbd.fastpath.validity import SCHEDULERS
 from tests.compat.ipvs_scenarios import PORT, SYN, Scenario, Step, real, scenarios, segment, virtual
 from tests.packets.bench import CLIENT_MAC, MAC0, Bench, mac, start_eal
 
@@ -77,10 +76,7 @@ def play(bench: Bench, scenario: Scenario) -> list[int | None]:
     return chosen
 
 
-PLAYED = [s for s in scenarios() if s.scheduler in SCHEDULERS]
-
-
-@pytest.mark.parametrize("scenario", PLAYED, ids=lambda s: s.name)
+@pytest.mark.parametrize("scenario", scenarios(), ids=lambda s: s.name)
 def test_lbd_chooses_as_the_kernel(scenario: Scenario) -> None:
     """wrr of IPVS begins wherever the adding of servers left its threshold, so there any turn may be the first."""
     start_eal()

@@ -64,7 +64,10 @@ def frame(family: int, client: Client, flags: int | None = None, payload: bytes 
 
 
 def choices(bench: Bench, frames: Iterable[bytes], worker: int = 0) -> list[int | None]:
-    """The number of the server that each frame went to, in order; None: to no server."""
+    """The number of the server that each frame went to, in order; None: to no server.
+
+    With several workers one frame at a time: those that are handed over come out later.
+    """
     out: list[int | None] = []
     every = list(frames)
     for at in range(0, len(every), 500):
@@ -72,7 +75,7 @@ def choices(bench: Bench, frames: Iterable[bytes], worker: int = 0) -> list[int 
         raw = [(0, f) for f in every[at : at + 500]]
         verdicts, sent, _ = bench.dp.feed(raw, bench.now, worker)
         gone = iter(data[5] for port, data, _ in sent if port == 1)
-        out += [next(gone) if v == "tx" else None for v in verdicts]
+        out += [next(gone, None) if v in ("tx", "handed") else None for v in verdicts]
     return out
 
 

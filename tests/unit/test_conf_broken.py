@@ -97,7 +97,7 @@ CASES = [
     Case("generator of billions", "LB0113", 5, "~SEQ(«a, 4000000000») router_id $a\n"),
     Case("more values than names", "LB0113", 5, "~LST(«{a,b}, {1,2,3}») router_id $a\n"),
     Case("deprecated", "LB0114", 5, RS % "HTTP_GET {\n url {\n path /\n }\n «nb_get_retry» 3\n }"),
-    Case("not yet", "LB0115", 0, VS % "«persistence_timeout» 60"),
+    Case("not yet", "LB0115", 0, VS % "«snmp_name» five"),
     Case("no effect", "LB0116", 0, "global_defs {\n    «lvs_flush»\n}\n"),
     Case("extra words", "LB0108", 0, VI % "priority 100 «200 300»"),
     Case("a name of two words", "LB0203", 5, (VI % "").replace("VI_1", "VI_1 «x y»")),
@@ -220,7 +220,6 @@ CASES = [
     ),
     Case("SNAT", "LB0412", 0, (VS % "").replace("NAT", "«SNAT»")),
     Case("unknown scheduler", "LB0413", 5, VS % "lb_algo «loadbalance»"),
-    Case("scheduler not there yet", "LB0414", 0, VS % "lb_algo «lblc»"),
     Case("unknown method", "LB0415", 5, VS % "lb_kind «nat»"),
     Case(
         "firewall mark",

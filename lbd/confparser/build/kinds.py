@@ -41,13 +41,8 @@ def scheduler(item: Item, before: str | None, context: Context) -> str | None:
     name: str = item.value
     known = _words(item)
     place = item.node.place(1)
-    row = known.get(name)
-    if row is not None and row.status is Status.WORKS:
+    if name in known:
         return name
-    if row is not None:
-        message = f"{item.name} {name} is not there yet: {row.consequence}"
-        context.report.add("LB0414", message, place, expected="one of " + ", ".join(working(known)))
-        return DEFAULT_SCHEDULER
     used = before or DEFAULT_SCHEDULER
     message = f"unknown scheduler '{name}': {used} is used"
     context.report.add("LB0413", message, place, suggestion=closest(name, list(known)))
@@ -108,5 +103,7 @@ class _Tunnels:
     def _wrong(self, why: str, at: int) -> Tunnel:
         place = self._item.node.place(2 + at, len(self._item.node.words) - 1)
         expected = "type ipip, type gue port PORT or type gre; csum, nocsum or remcsum"
-        self._report.add("LB0201", f"{self._item.name} {self._item.value[0]}: {why}: ignored", place, expected=expected)
+        self._report.add(
+            "LB0201", f"{self._item.name} {self._item.value[0]}: {why}: ignored", place, expected=expected
+        )
         return Tunnel()

@@ -91,12 +91,6 @@ STORIES: dict[str, Story] = {
         vs("lb_algo loadbalance"),
         vs("lb_algo wlc"),
     ),
-    "LB0414": story(
-        "This version does not have the scheduler yet and uses wlc: everybody is served, by other servers than the"
-        " scheduler would choose.",
-        vs("lb_algo lblcr"),
-        vs("lb_algo wlc"),
-    ),
     "LB0415": story(
         "There is no such forwarding method: NAT is used. Names are upper case: NAT, DR, TUN, FNAT, SNAT.",
         vs(kind="nat"),

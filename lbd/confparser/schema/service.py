@@ -30,10 +30,6 @@ _LVS_METHOD = values.rest("NAT, DR, TUN, FNAT or SNAT")
 _UINT32 = values.number(0, 4294967295)
 
 
-def _scheduler(name: str, meaning: str, **more: object) -> Keyword:
-    return later(name, NOTHING, "", meaning, "wlc is used", fields=("VirtualServer.lb_algo",), **more)
-
-
 _ALGORITHMS = words(
     *(
         works(name, NOTHING, "", meaning, fields=("VirtualServer.lb_algo",))
@@ -50,10 +46,10 @@ _ALGORITHMS = words(
             ("fo", "the server of the highest weight"),
             ("ovf", "the server of the highest weight until it is full"),
             ("twos", "the better of two drawn at random"),
+            ("lblc", "by destination address, unless that server has too many connections"),
+            ("lblcr", "lblc with a set of servers for each address"),
         )
     ),
-    _scheduler("lblc", "by destination address, unless that server has too many connections"),
-    _scheduler("lblcr", "lblc with a set of servers for each address"),
     works(
         "conhash",
         NOTHING,
@@ -191,10 +187,10 @@ _KIND = [
           fields=("VirtualServer.flags",)),
     later_flag("ops", "each packet is scheduled by itself, UDP only", "packets of one client stay with one server"),
     later("persistence_engine", values.text("an engine"), "none", "sip: persistence by Call-ID", _NO_STICK),
-    later("persistence_timeout", values.number(1, 2678400, optional=True), "off; bare 360",
-          "seconds that a client stays with its server", _NO_STICK),
-    later("persistence_granularity", values.text("a mask or prefix length"), "one address",
-          "clients that count as one", _NO_STICK, fork="a netmask with holes is refused"),
+    works("persistence_timeout", values.number(1, 2678400, optional=True), "off; bare 360",
+          "seconds that a client stays with its server"),
+    works("persistence_granularity", values.text("a mask or prefix length"), "one address",
+          "clients that count as one", fork="a netmask with holes is refused"),
 ]  # fmt: skip
 
 _SERVERS = [

@@ -12,7 +12,7 @@ cdef class WithConfiguration(WithTables):
         """[(address, port, protocol, kind, value)], all at once. Value: a number, a service's tuple, or None: remove.
 
         A service's tuple is (slot, scheduler, (hash port, fallback, hash target), family, claimed, draining,
-        established ticks, reals, sequence, table, laddrs) with reals as (address, port, method, local, slot, weight).
+        established ticks, persistence ticks, reals, sequence, table, laddrs) with reals as (address, port, method, local, slot, weight).
         """
         left = []                # tables that may be read until workers have left the old root
         cdef Root *old = <Root *>self.shared.root
@@ -34,7 +34,7 @@ cdef class WithConfiguration(WithTables):
             if kind == K_SERVICE:
                 left.append(self.tables.pop((address, port, proto), None))
                 if value is not None:
-                    self.tables[address, port, proto] = value[9]
+                    self.tables[address, port, proto] = value[10]
         self._swap(root, old, &grave)
 
     cdef uint64_t _value(self, int kind, value) except? 0:
@@ -52,7 +52,7 @@ cdef class WithConfiguration(WithTables):
         self.hops_changed()
 
     cdef Service *_service(self, value) except NULL:
-        slot, scheduler, hashing, family, claimed, draining, established, reals, sequence, table, laddrs = value
+        slot, scheduler, hashing, family, claimed, draining, established, persistence, reals, sequence, table, laddrs = value
         cdef Service *s = service_new(len(reals), len(sequence), len(laddrs))
         cdef uint32_t i
         s.slot = slot
@@ -61,6 +61,8 @@ cdef class WithConfiguration(WithTables):
         s.claimed = claimed
         s.draining = draining
         s.established = established
+        s.persistence = persistence
+        s.choose = <void *>choose_tied if persistence else <void *>schedule
         s.hash_port, s.fallback, s.hash_target = hashing
         self._look_up(s, table)
         for i, (address, port, method, local, real_slot, weight) in enumerate(reals):

@@ -48,6 +48,7 @@ cdef class Plane:
         self._owner_key()
         self.shared.slots = <Slot *>self._map(slots * sizeof(Slot))
         self.shared.n_slots = slots
+        self._ties()
         self.shared.endpoints = <Endpoint *>self._map(slots * sizeof(Endpoint))
         self.shared.hops = <Hop *>self._map(hops * sizeof(Hop))
         self.shared.root = calloc(1, sizeof(Root))
@@ -63,6 +64,24 @@ cdef class Plane:
         self.shared.indirect = rte_pktmbuf_pool_create(pieces, 1023, 0, PRIV_SIZE, 0, -1)
         if self.small == NULL or self.jumbo == NULL or self.shared.indirect == NULL:
             raise DpError(f"no memory for packet buffers: {rte_strerror(rte_errno).decode()}")
+
+    cdef void _ties(self) except *:
+        """As many as there can be connections of one family: a client without one is tied for a while only."""
+        cdef TieTable *t = &self.shared.ties
+        cdef bytes secret = os.urandom(sizeof(t.secret))
+        cdef uint32_t chains = 1
+        while chains < self.capacity:
+            chains *= 2
+        memcpy(t.secret, <const char *>secret, sizeof(t.secret))
+        t.mask = chains - 1
+        t.capacity = self.capacity
+        t.fresh = 1
+        t.chains = <Chain *>self._map(<size_t>chains * sizeof(Chain))
+        t.ties = <Tie *>self._map((<size_t>self.capacity + 1) * sizeof(Tie))
+
+    def ties(self):
+        """How many addresses are tied to servers now, or were and are not forgotten yet."""
+        return self.shared.ties.used
 
     cdef void _owner_key(self) except *:
         key = struct.unpack("3I", os.urandom(12))
@@ -161,11 +180,22 @@ cdef class Plane:
         """For a new owner; the last one has no connection left."""
         for i in range(self.n_workers):
             memset(&self.workers[i].counters[slot], 0, sizeof(SlotCounters))
+        generation = self.shared.slots[slot].generation + 1
         memset(&self.shared.slots[slot], 0, sizeof(Slot))
+        self.shared.slots[slot].generation = generation
 
     def limit_slot(self, uint32_t slot, uint32_t upper, uint32_t lower):
         """How many connections its real server has at most, and below how many it takes new ones again; 0: IPVS's."""
         slot_limit(&self.shared.slots[slot], upper, lower)
+
+    def mask_slot(self, uint32_t slot, bytes mask):
+        """Which bits of a client's address a service's persistence looks at. Where they change, old ties are none."""
+        cdef Slot *s = &self.shared.slots[slot]
+        cdef uint8_t wide[16]
+        wide_bytes(wide, mask)
+        if memcmp(wide, s.mask, 16):
+            memcpy(s.mask, wide, 16)
+            s.generation += 1
 
     def close_slot(self, uint32_t slot, bint closed):
         """Whether its real server takes no new connections."""

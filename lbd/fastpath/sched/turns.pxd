@@ -5,15 +5,15 @@ from lbd.fastpath.atomic cimport fetch_add
 from lbd.fastpath.dpdk.eal cimport likely
 from lbd.fastpath.sched.candidate cimport has_room
 from lbd.fastpath.table.directory cimport Real, Service
-from lbd.fastpath.table.slot cimport Slot
+from lbd.fastpath.table.slot cimport Slot, slot_enter
 
 
-cdef inline Real *pick_sequence(Service *s, Slot *slots) noexcept nogil:
-    """A full server loses its turn. Those of weight 0 are not in the sequence."""
+cdef inline Real *next_turn(Service *s, Slot *slots, bint active) noexcept nogil:
+    """The next server, with the connection counted there. A full one loses its turn; one of weight 0 has none."""
     cdef Real *r
     cdef uint32_t n
     for n in range(s.n_sequence):
         r = &s.reals[s.sequence[fetch_add(&slots[s.slot].cursor, 1) % s.n_sequence]]
-        if likely(has_room(r, slots)):
+        if likely(has_room(r, slots)) and (r.local or likely(slot_enter(&slots[r.slot], active))):
             return r
     return NULL

@@ -5,11 +5,13 @@ from libc.string cimport memcmp, memcpy, memset
 from lbd.fastpath.atomic cimport set16, set32, u16, u32
 from lbd.fastpath.burst cimport (BURST, M_ACK, M_FIN, M_ICMP_ERROR, M_LATER, M_PIECE, M_RST, M_SYN, Burst, Meta, end)
 from lbd.fastpath.dpdk.eal cimport likely, rte_prefetch0, unlikely
+from lbd.fastpath.dpdk.mbuf cimport rte_mbuf
 from lbd.fastpath.dpdk.net cimport be16
 from lbd.fastpath.hdr.csum cimport fold, sum_words
 from lbd.fastpath.reasons cimport *
 from lbd.fastpath.rewrite.method cimport DR, FNAT, NAT
-from lbd.fastpath.sched.sched cimport schedule
+from lbd.fastpath.sched.sched cimport Choose
+from lbd.fastpath.sched.sticky cimport untie
 from lbd.fastpath.slow.icmp cimport reject_unreachable
 from lbd.fastpath.stage.claim cimport NOT_OURS, claim, wide
 from lbd.fastpath.stage.life cimport conn_end, first_state, is_over
@@ -17,7 +19,7 @@ from lbd.fastpath.stage.lookup cimport table_of
 from lbd.fastpath.stage.parse cimport ICMP, SCTP, TCP, UDP
 from lbd.fastpath.stage.steer cimport hand_over, owner_of
 from lbd.fastpath.state cimport Worker
-from lbd.fastpath.table.conn cimport (C_ACTIVE, C_ONE_KEY, C_USED, FORWARD, REPLY, Conn, ConnTable, conn_alloc, conn_at, conn_find,
+from lbd.fastpath.table.conn cimport (C_ACTIVE, C_ONE_KEY, C_TIED, C_USED, FORWARD, REPLY, Conn, ConnTable, conn_alloc, conn_at, conn_find,
                                       conn_insert, conn_key, conn_release)
 from lbd.fastpath.table.directory cimport K_SERVICE, Real, Service, page_of
 from lbd.fastpath.table.laddr cimport Laddr, port_give, port_take
@@ -111,6 +113,8 @@ cdef inline int create(Worker *w, Meta *k, Service *s, Real *real) noexcept nogi
     c.state = first_state(k.proto)
     c.method = real.method
     c.flags = C_USED | (C_ONE_KEY if real.method >= DR else 0) | (C_ACTIVE if k.proto == TCP else 0)
+    if unlikely(s.persistence != 0):
+        c.flags |= C_TIED
     c.seen = w.tick
     c.service = s.slot
     c.real = real.slot
@@ -139,6 +143,17 @@ cdef inline bint opens(Meta *k) noexcept nogil:
     return k.ports >> 16 == 0
 
 
+cdef inline Real *choose(Worker *w, Service *s, Meta *k, rte_mbuf *m) noexcept nogil:
+    return (<Choose>s.choose)(w, s, k, m)
+
+
+cdef inline void give_back(Worker *w, Service *s, Meta *k, Real *real) noexcept nogil:
+    """The place at a server that was chosen for a connection that could not be made."""
+    slot_leave(&w.shared.slots[real.slot], k.proto == TCP)
+    if s.persistence:
+        untie(w, s.slot, k.addresses, 4 if k.family == 4 else 16)
+
+
 cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     cdef Meta *k = &b.meta[i]
     cdef Service *s = <Service *>b.service[i]
@@ -160,7 +175,7 @@ cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
         return PUNT_NO_CONNECTION
     if martian(k):
         return DROP_MARTIAN
-    real = schedule(s, w.shared.slots, k, b.m[i])
+    real = choose(w, s, k, b.m[i])
     if real == NULL:
         reject_unreachable(w, b, i)
         return DROP_NO_SERVER
@@ -171,7 +186,7 @@ cdef inline int connect_one(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     if likely(verdict == LIVE):
         b.created += 1
     else:
-        slot_leave(&w.shared.slots[real.slot], k.proto == TCP)
+        give_back(w, s, k, real)
     return verdict
 
 

@@ -7,10 +7,12 @@ in ``states.py``.
 from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t, uint8_t
 from lbd.fastpath.atomic cimport u16
 from lbd.fastpath.burst cimport M_ACK, M_FIN, M_RST, M_SYN
+from lbd.fastpath.dpdk.eal cimport unlikely
 from lbd.fastpath.dpdk.net cimport be16
+from lbd.fastpath.sched.sticky cimport untie
 from lbd.fastpath.stage.parse cimport SCTP, TCP, UDP
 from lbd.fastpath.state cimport Worker
-from lbd.fastpath.table.conn cimport (C_ACTIVE, C_ONE_KEY, C_USED, FORWARD, REPLY, Conn, ConnTable, conn_at, conn_key,
+from lbd.fastpath.table.conn cimport (C_ACTIVE, C_ONE_KEY, C_TIED, C_USED, FORWARD, REPLY, Conn, ConnTable, conn_at, conn_key,
                                       conn_release, conn_remove)
 from lbd.fastpath.table.laddr cimport port_give
 from lbd.fastpath.table.slot cimport slot_leave, slot_turn
@@ -132,6 +134,8 @@ cdef inline void conn_end(Worker *w, ConnTable *t, uint32_t index) noexcept nogi
         reply = conn_key(t, c, REPLY)
         port_give(&w.laddrs[c.laddr - 1], be16(u16(reply + t.address_size + 2)))
     slot_leave(&w.shared.slots[c.real], c.flags & C_ACTIVE)
+    if unlikely(c.flags & C_TIED):
+        untie(w, c.service, conn_key(t, c, FORWARD), t.address_size // 2)
     conn_release(t, index)
 
 

@@ -25,6 +25,7 @@ cdef enum:                       # ConnFlag
     C_ACTIVE = 2         # counted as active (else as inactive) at its real server
     C_FIN_FORWARD = 4
     C_FIN_REPLY = 8
+    C_TIED = 64          # counted in its client's tie
     C_USED = 128
 
 cdef struct Conn:                # 40 bytes, then the two keys

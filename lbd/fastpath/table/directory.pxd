@@ -41,6 +41,8 @@ cdef struct Service:
     uint32_t n_sequence
     uint32_t n_laddrs
     uint32_t established         # ticks, 0: the table's
+    void *choose                 # Choose (sched.pxd): by call, so that connect carries no scheduler's code
+    uint32_t persistence         # ticks that a client stays with its server; 0: it does not
     uint32_t n_table
     const void *table            # of a hashing scheduler: shared, and of its own life (sched/hashed.pxd)
     uint8_t hash_port            # sh-port, mh-port

@@ -17,7 +17,9 @@ cdef struct Slot:
     uint32_t full                # reached ``upper`` and is not below ``lower`` yet: IPVS's OVERLOAD (atomic)
     uint32_t upper               # most connections; 0: no limit (written by control)
     uint32_t lower               # 0: three quarters of upper
-    uint32_t pad[9]
+    uint32_t generation          # a service's: of its ties (tie.pxd), so that old ones are known (written by control)
+    uint8_t mask[16]             # a service's: which bits of a client's address persistence looks at (written by control)
+    uint32_t pad[4]
 
 cdef struct SlotCounters:
     uint64_t connections
@@ -68,6 +70,13 @@ cdef inline bint slot_enter(Slot *s, bint active) noexcept nogil:
     if total + 1 >= s.upper:
         set_full(s)
     return True
+
+
+cdef inline void slot_enter_over(Slot *s, bint active) noexcept nogil:
+    """One more, whatever the limit."""
+    cdef uint64_t total = both(fetch_add64(<uint64_t *>s, one_active() if active else ONE_INACTIVE))
+    if s.upper and total + 1 >= s.upper:
+        set_full(s)
 
 
 cdef inline void slot_leave(Slot *s, bint active) noexcept nogil:
