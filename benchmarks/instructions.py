@@ -18,7 +18,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.frames import ACK, FIN, PUSH, SYN, frame
 from benchmarks.plane import ANSWER, Plane, services, start_eal
@@ -44,10 +44,10 @@ class Part(NamedTuple):
     replay: Replay
 
 
-def plane_of(method: str, family: int, protocol: str, scheduler: str = "rr") -> Plane:
+def plane_of(method: str, family: int, protocol: str, **how: Any) -> Plane:
     plane = Plane()
     plane.sink()
-    plane.serve(services(method, family, protocol, flows=FLOWS, scheduler=scheduler))
+    plane.serve(services(method, family, protocol, flows=FLOWS, **how))
     return plane
 
 
@@ -69,10 +69,10 @@ def established(method: str, family: int, protocol: str) -> Iterator[Part]:
     plane.close()
 
 
-def scheduled(scheduler: str) -> Iterator[Part]:
-    """What a scheduler adds to the first packet of a connection."""
-    plane = plane_of("fnat", 4, "udp", scheduler)
-    yield Part(f"connect/{scheduler}", FLOWS, lambda s: plane.dp.replay(frame(4, "udp"), ONCE, s))
+def scheduled(name: str, **how: Any) -> Iterator[Part]:
+    """What the choice of a server adds to the first packet of a connection."""
+    plane = plane_of("fnat", 4, "udp", **how)
+    yield Part(f"connect/{name}", FLOWS, lambda s: plane.dp.replay(frame(4, "udp"), ONCE, s))
     plane.all_sent()
     plane.close()
 
@@ -82,7 +82,9 @@ def parts() -> Iterator[Part]:
         for protocol in ("udp", "tcp"):
             for method in ("fnat", "nat", "dr"):
                 yield from established(method, family, protocol)
-    yield from scheduled("wlc")
+    yield from scheduled("wlc", scheduler="wlc")
+    yield from scheduled("mh", scheduler="mh")
+    yield from scheduled("persistence", persistence=360)
 
 
 def play() -> None:

@@ -105,6 +105,7 @@ def _service(
         hash_port=not _PORT_FLAGS.isdisjoint(virtual.flags),
         fallback=not _FALLBACK_FLAGS.isdisjoint(virtual.flags),
         hash_target=api.HashTarget(virtual.hash_target),
+        table_size=virtual.table_size,
         persistence=virtual.persistence_timeout,
         persistence_mask=_mask(virtual.persistence_granularity, key),
         reals=_suited(reals, key),

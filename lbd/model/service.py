@@ -110,6 +110,8 @@ class VirtualServer(msgspec.Struct, frozen=True, kw_only=True):
     lb_algo: str = "wlc"
     flags: tuple[str, ...] = ()
     """Of the scheduler, by their names here: ``sh-port``, ``mh-fallback``, ``flag-1``."""
+    table_size: int = 0
+    """Entries of the table of sh, dh or mh; 0: the dataplane's own."""
     ops: bool = False
     persistence_timeout: int = 0
     """Seconds that a client stays with its server; 0: it does not."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from lbd.confparser.schema.service import _ALGORITHMS  # the names that a file m
 from lbd.control.desired import desired
 from lbd.control.health import Health
 from lbd.fastpath import api
-from lbd.fastpath.validity import SCHEDULERS
+from lbd.fastpath.validity import SCHEDULERS, validate
 
 TEXT = """virtual_server %s {
     protocol UDP
@@ -25,12 +26,14 @@ TEXT = """virtual_server %s {
 """
 
 
-def service(path: Path, words: str, *, server: str = "weight 3", ipv6: bool = False) -> api.Service:
+def service(
+    path: Path, words: str, *, server: str = "weight 3", ipv6: bool = False, codes: Sequence[str] = ()
+) -> api.Service:
     file = path / "keepalived.conf"
     where = ("fd00::1 80", "fd00::51 80") if ipv6 else ("10.0.0.1 80", "10.0.1.1 80")
     file.write_text(TEXT % (where[0], words, where[1], server))
     loaded = load(str(file), config_id="host")
-    assert loaded.diagnostics == ()
+    assert [d.code for d in loaded.diagnostics] == list(codes)
     (one,) = desired(loaded.config, Health()).services
     return one
 
@@ -61,6 +64,25 @@ def test_flags(tmp_path, words, port, fallback):
 def test_hash_target(tmp_path, target):
     made = service(tmp_path, f"lb_algo conhash\n hash_target {target}")
     assert made.hash_target is api.HashTarget(target)
+
+
+@pytest.mark.parametrize(
+    ("words", "size", "codes"),
+    [
+        ("lb_algo mh\n @lbd table_size 65537", 65537, []),
+        ("lb_algo mh\n @lbd table_size 65536", 65521, ["LB0202"]),
+        ("lb_algo mh\n @lbd table_size 1000000", 131071, ["LB0202"]),
+        ("lb_algo sh\n @lbd table_size 4096", 4096, []),
+        ("lb_algo dh\n @lbd table_size 1000", 512, ["LB0202"]),
+        ("lb_algo rr\n @lbd table_size 1000", 0, ["LB0419"]),
+        ("lb_algo mh", 0, []),
+    ],
+)
+def test_size_of_a_table(tmp_path, words, size, codes):
+    """Whatever a file says, the dataplane takes it."""
+    made = service(tmp_path, words, codes=codes)
+    assert made.table_size == size
+    validate(made, {})
 
 
 def test_limits(tmp_path):

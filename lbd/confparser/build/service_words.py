@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from ipaddress import IPv4Address, ip_network
 from typing import Any
@@ -26,6 +27,14 @@ _SAME = ("snmp_name", "vip_bind_dev", "persistence_engine")
 _SWITCHES = ("alpha", "omega", "ha_suspend", "syn_proxy", "expire_quiescent_conn", "quic")
 _PROXY = {"v1": ("v1", False), "v2": ("v2", False), "v1-insecure": ("v1", True), "v2-insecure": ("v2", True)}
 _HASHED = ("sip", "qid")
+_TABLED = ("sh", "dh", "mh")
+_LARGEST_MH = 131071
+"""Of CONFIG_IP_VS_MH_TAB_INDEX 17."""
+
+
+def _prime_below(n: int) -> int:
+    """The largest prime that is not larger."""
+    return next(p for p in range(n, 1, -1) if all(p % d for d in range(2, math.isqrt(p) + 1)))
 
 
 class Words:
@@ -39,6 +48,7 @@ class Words:
         found: dict[str, Any] = {n: said.value for n in _SAME if (said := item.last(n)) is not None}
         found |= {n: item.last(n) is not None for n in _SWITCHES}
         found["flags"] = self._flags()
+        found["table_size"] = self._table_size()
         found["ops"] = self._ops()
         found["delay_loop"] = item.get("delay_loop", 60.0)
         found["establish_timeout"] = self._establish_timeout()
@@ -59,6 +69,22 @@ class Words:
             elif item.name in _RAW or (item.name in FLAG_OF and item.name != "hashed"):
                 flags[item.name] = None
         return tuple(flags)
+
+    def _table_size(self) -> int:
+        """A prime for mh, as far as IPVS may be built; a power of two for sh and dh. Others are rounded down."""
+        item = self._item.last("table_size")
+        if item is None:
+            return 0
+        said = self._item.last("lb_algo", "lvs_sched")
+        algo = said.value if said is not None else ""
+        if algo not in _TABLED:
+            message = f"{item.name} applies to the schedulers {', '.join(_TABLED)} only: ignored"
+            self._report.add("LB0419", message, item.node.place())
+            return 0
+        fits = _prime_below(min(item.value, _LARGEST_MH)) if algo == "mh" else 1 << item.value.bit_length() - 1
+        if fits != item.value:
+            self._report.add("LB0202", f"{item.name} {item.value}: {fits} is used", item.node.place(1))
+        return int(fits)
 
     def _ops(self) -> bool:
         ops = self._item.last("ops")

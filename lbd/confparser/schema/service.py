@@ -183,6 +183,8 @@ _KIND = [
             ("mh-port", "mh hashes the port too"), ("mh-fallback", "mh takes another server for one that is down"),
         )
     ),
+    works("table_size", values.number(16, 1048576), "256, mh 4093", "entries of the table of sh, dh or mh",
+          source="lbd"),
     inert("flag-3", NOTHING, "off", "third flag of the scheduler", "no scheduler has a third one",
           fields=("VirtualServer.flags",)),
     later_flag("ops", "each packet is scheduled by itself, UDP only", "packets of one client stay with one server"),
