@@ -20,15 +20,16 @@ from lbd.control.health import Health
 from lbd.control.quorum import QuorumChange, Quorums, sentences
 from lbd.control.reconcile import Reconciler
 from lbd.daemon import launch
+from lbd.daemon.bfd_feed import BfdFollower
 from lbd.daemon.check_telling import Telling
 from lbd.daemon.check_watching import Watching
 from lbd.fastpath import api
-from lbd.healthcheck import file
+from lbd.healthcheck import bfd, file
 from lbd.healthcheck.kinds import Probes
 from lbd.healthcheck.policy import Down, Event, Log, StillDown, Up, Weighed
 from lbd.healthcheck.schedule import Schedule
 from lbd.healthcheck.servers import Change, ServerKey, Servers
-from lbd.model import Config, FileCheck, RealServer, VirtualServer
+from lbd.model import BfdCheck, Config, FileCheck, RealServer, VirtualServer
 from lbd.model.net import endpoint
 from lbd.model.status import CheckRoleStatus, RealStatus, ServiceStatus
 
@@ -43,12 +44,14 @@ _FIRST_LOOK = 1.0
 class CheckRole:
     """A daemon.role.Role."""
 
-    def __init__(self, dp_socket: str) -> None:
+    def __init__(self, dp_socket: str, vrrp_socket: str) -> None:
+        """vrrp_socket: of the vrrp process, which has the BFD sessions."""
         self._config = Config()
         self._servers = Servers()
         self._quorums = Quorums()
         self._telling = Telling(launch.scripts())
         self._watching = Watching(self._on_value, self._on_addresses)
+        self._bfd = BfdFollower(vrrp_socket, self._on_bfd)
         self._schedule = Schedule(Probes(self._telling.run), self._on_events)
         self._reconciler = Reconciler(dp_socket, on_first_table=self._adopt)
         self._first_table = asyncio.Event()
@@ -63,7 +66,7 @@ class CheckRole:
         self._telling.configure(config)
         self._servers.configure(config.virtual_servers)
         await self._watching.configure(config)
-        self._read_files()  # known at once, and news for nobody
+        self._read_others()  # known at once, and news for nobody
         self._reconciler.start()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_LOOK):
@@ -82,6 +85,7 @@ class CheckRole:
         await self._schedule.stop()
         await self._reconciler.stop()
         await self._watching.close()
+        await self._bfd.close()
         self._tell_the_end()
         await self._telling.close()
 
@@ -97,6 +101,8 @@ class CheckRole:
         gone = self._servers.configure(config.virtual_servers)
         self._tell_changes(gone)  # by what was configured until now
         self._config = config
+        if any(isinstance(check, BfdCheck) for check in self._servers.checks()):
+            self._bfd.start()
         self._named = {service.name: service for service in config.virtual_servers}
         self._reals = {
             ServerKey(service.name, real.address, real.port): real
@@ -104,7 +110,7 @@ class CheckRole:
             for real in service.real_servers
         }
         self._tell_quorums(self._quorums.forget_all_but(config.virtual_servers))
-        self._tell_changes(self._read_files())
+        self._tell_changes(self._read_others())
         self._judge(config.virtual_servers)
         self._on_addresses()
         self._schedule.replace(self._servers.checks())
@@ -130,14 +136,20 @@ class CheckRole:
             self._judge(self._config.virtual_servers)
             self._want()
 
-    # --- what files and addresses tell
+    # --- what files, sessions and addresses tell
 
-    def _read_files(self) -> tuple[Change, ...]:
+    def _read_others(self) -> tuple[Change, ...]:
         changes: list[Change] = []
         for check in self._servers.checks():
             if isinstance(check, FileCheck):
                 changes += file.tell(self._servers, check, self._watching.value(check.path))
+        for name, up in self._bfd.up.items():
+            changes += bfd.tell(self._servers, name, up)
         return tuple(changes)
+
+    def _on_bfd(self, name: str, up: bool) -> None:
+        log.info("BFD session %s is %s", name, "up" if up else "down")
+        self._on_changes(bfd.tell(self._servers, name, up))
 
     def _on_value(self, path: str, value: int) -> None:
         for check in list(self._servers.checks()):

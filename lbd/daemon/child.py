@@ -233,7 +233,8 @@ def main(argv: list[str] | None = None) -> int:
             return VrrpStandby(active, chosen.socket) if chosen.standby else active
         from lbd.daemon.check import CheckRole
 
-        return CheckRole(dp_socket=chosen.dp_socket)
+        vrrp = os.path.join(os.path.dirname(chosen.socket), "vrrp.sock")
+        return CheckRole(dp_socket=chosen.dp_socket, vrrp_socket=vrrp)
 
     return run(make, chosen)
 

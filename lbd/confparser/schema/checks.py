@@ -7,12 +7,10 @@ from lbd.confparser import addresses, octets, tracked, values
 from lbd.confparser.quoting import Quoting
 from lbd.confparser.schema.row import (
     NOTHING,
-    Block,
     Keyword,
     Missing,
     block,
     inert,
-    later,
     of,
     works,
     works_block,
@@ -168,11 +166,6 @@ _BFD = block(of("BfdCheck", [
 _FIELD = ("RealServer.checks",)
 
 
-def _later_check(name: str, inner: Block, meaning: str) -> Keyword:
-    why = "the server is not checked by it, and counts as up"
-    return later(name, NOTHING, "", meaning, why, block=inner, fields=_FIELD)
-
-
 CHECKS = [
     works_block("TCP_CHECK", NOTHING, TCP_CHECK, "the connection is established", fields=_FIELD),
     works_block("HTTP_GET", NOTHING, HTTP_GET, "the answers to requests are as expected", fields=_FIELD),
@@ -183,5 +176,5 @@ CHECKS = [
     works_block("MISC_CHECK", NOTHING, _MISC, "a script says so", fields=_FIELD),
     works_block("PING_CHECK", NOTHING, _PING, "the address answers ICMP echo", fields=_FIELD),
     works_block("FILE_CHECK", NOTHING, _FILE, "the number in a file says so", fields=_FIELD),
-    _later_check("BFD_CHECK", _BFD, "a BFD session is up"),
+    works_block("BFD_CHECK", NOTHING, _BFD, "a BFD session is up", fields=_FIELD),
 ]
