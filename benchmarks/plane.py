@@ -49,9 +49,11 @@ class Plane:
     """A dataplane of sinks; ``ports`` may be another function that adds ports and says what links they are."""
 
     def __init__(
-        self, *, capacity: int = 4095, slots: int = 256, laddrs: int = 64, mbufs: int = 1023
+        self, *, capacity: int = 4095, slots: int = 256, laddrs: int = 64, mbufs: int = 1023, workers: int = 1
     ) -> None:
-        self.dp = _dp.Dataplane(capacity=capacity, slots=slots, laddrs=laddrs, mbufs=mbufs, jumbos=15)
+        self.dp = _dp.Dataplane(
+            capacity=capacity, slots=slots, laddrs=laddrs, mbufs=mbufs, jumbos=15, workers=workers
+        )
         self.conf = Configuration(self.dp, slots=slots, laddrs=laddrs)
         self.forwarding = Forwarding(self.dp, lambda *_: None)
 

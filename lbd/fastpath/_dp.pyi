@@ -91,5 +91,6 @@ class Dataplane:
         answers: bytearray | None = ...,
         backward: bool = ...,
         clock: bool = ...,
+        worker: int = ...,
     ) -> int: ...
     def replay_stages(self, frame: bytes, flows: Any) -> list[int]: ...

@@ -106,12 +106,13 @@ cdef class Dataplane(WithConfiguration):
         return out
 
     def replay(self, bytes frame, const uint32_t[::1] flows, bint straight, *, uint32_t services=1,
-               uint8_t[::1] answers=None, bint backward=False, bint clock=False):
+               uint8_t[::1] answers=None, bint backward=False, bint clock=False, uint32_t worker=0):
         """Cycles that whole bursts of this frame take, each packet of the flow that ``flows`` says (``replay.pxd``).
 
         services: so many, on addresses from the frame's on; a flow is always of the same one.
         answers: 96 bytes for each flow; what leaves is kept there turned round, or is sent from there (backward).
         straight: sent as they are, without the pipeline. clock: time passes as it is spent.
+        worker: whose flows they must be; several may be replayed at once, each in a thread of its own.
         """
         cdef Replay r
         cdef uint32_t bursts = flows.shape[0] // BURST
@@ -126,7 +127,7 @@ cdef class Dataplane(WithConfiguration):
             r.n_answers = <uint32_t>(answers.shape[0] // FRAME)
             how |= BACKWARD if backward else LEARN
         with nogil:
-            cycles = replay(self.w, &r, &flows[0], bursts, how)
+            cycles = replay(self.workers[worker], &r, &flows[0], bursts, how)
         for i in range(BURST):
             rte_pktmbuf_free(r.m[i])
         return cycles
