@@ -121,7 +121,11 @@ class KernelFace:
         above = self._by_name(name)
         if below is None or above is None:
             return None
-        return self._state(above, below)
+        state = self._state(above, below)
+        own = conf.use_ipvlan.address if conf.use_ipvlan is not None and above is not below else None
+        if own is None:
+            return state
+        return msgspec.structs.replace(state, **{"ipv6" if ":" in own else "ipv4": own})
 
     def _state(self, link: Link, below: Link) -> LinkState:
         four, six = self._source(below, v6=False), self._source(below, v6=True)
@@ -155,7 +159,7 @@ class KernelFace:
     # --- changing it
 
     async def settle(self, conf: VrrpInstance, hold: bool) -> None:
-        source: tuple[Item, ...] = self._link_local_of(conf)
+        source: tuple[Item, ...] = self._source_of(conf)
         routes = self._in_their_tables(conf.virtual_routes)
         items: tuple[Item, ...] = (*source, *self.placed(conf), *routes, *conf.virtual_rules)
         refused = self.placed(conf) if hold and not conf.accept and conf.priority != OWNER else ()
@@ -176,9 +180,12 @@ class KernelFace:
             found.append(one if vrf is None else msgspec.structs.replace(one, table=vrf.vrf))
         return tuple(found)
 
-    def _link_local_of(self, conf: VrrpInstance) -> tuple[VirtualAddress, ...]:
-        """IPv6 sends from an address of the very interface: a virtual one has that of the interface below."""
+    def _source_of(self, conf: VrrpInstance) -> tuple[VirtualAddress, ...]:
+        """What a virtual interface sends from: use_ipvlan's own address, or that of the interface below for IPv6."""
         name, below = self._links.on(conf, conf.interface), self._by_name(conf.interface)
+        if conf.use_ipvlan is not None and (own := conf.use_ipvlan.address) is not None:
+            whole = 128 if ":" in own else 32
+            return (VirtualAddress(address=own, prefix=conf.use_ipvlan.prefix or whole, dev=name),)
         if name == conf.interface or not conf.is_ipv6 or below is None:
             return ()
         address = self._source(below, v6=True)

@@ -84,6 +84,9 @@ def _said(merged: Merged) -> dict[str, Any]:
         item = merged.last(field.name)
         if item is not None and field.name not in _BY_HAND:
             found[field.name] = item.value if item.value is not None else field.default
+    old = merged.last("vrrp_rlimit_rtime")
+    if old is not None:
+        found.setdefault("vrrp_rlimit_rttime", old.value)
     return found
 
 

@@ -27,7 +27,7 @@ _NO_MAIL = "no mail is sent"
 _NO_SCRIPT = "the script is not run"
 _NO_SNMP = "there is no SNMP agent"
 _NO_DBUS = "there is no D-Bus interface"
-_NO_BUFFER = "buffers have the size that lbd gives them"
+_NO_BUFFER = "there are 8 MiB, and what is lost is read again"
 _NO_RELOAD = "reload with SIGHUP"
 _NO_VMAC = "there are no virtual MACs"
 _NO_IPTABLES = "filters are nftables'"
@@ -63,8 +63,7 @@ _VRRP = [
                fields=("VrrpInstance.v3_checksum_as_v2",)),
     works("dynamic_interfaces", values.choice("allow_if_changes", optional=True), "off",
           "interfaces may be missing at the start", fields=(PARSER,)),
-    later("default_interface", values.INTERFACE, "eth0", "for static addresses that name none",
-          "static addresses are not set", missing=_REPORTED),
+    works("default_interface", values.INTERFACE, "eth0", "for static addresses that name none", missing=_REPORTED),
     works_bool("vrrp_skip_check_adv_addr", "off", "compare the addresses of an advert when its source changes only",
           passed_over=True,
           fields=("VrrpInstance.skip_check_adv_addr",)),
@@ -91,7 +90,8 @@ _VRRP = [
     works_flag("log_unknown_vrids", "log adverts of virtual routers that are not ours"),
     works_bool("vrrp_owner_ignore_adverts", "off", "an owner drops adverts unread",
                since="2.3.3", fields=("VrrpInstance.owner_ignore_adverts",)),
-    later_flag("disable_local_igmp", "no IGMP on this machine", "the kernel speaks IGMP as it is set"),
+    later_flag("disable_local_igmp", "no IGMP on this machine",
+               "the kernel speaks IGMP as it is set: sysctl net.ipv4.igmp_link_local_mcast_reports=0"),
     works("vmac_prefix", _NAME, "vrrp", "begin of the names of virtual MAC interfaces"),
     works("vmac_addr_prefix", _NAME, "vrrp", "begin of the names of those for single addresses"),
     works_bool("vrrp_notify_priority_changes", "off", "tell FIFOs of priority changes",
@@ -223,9 +223,10 @@ _BUFFERS = [
             ("process_monitor", "events of processes"),
         )
         for row in (
-            later(f"{name}_rcv_bufs", _UINT32, "of the kernel", f"octets of receive buffer for {what}", _NO_BUFFER,
+            inert(f"{name}_rcv_bufs", _UINT32, "of the kernel", f"octets of receive buffer for {what}", _NO_BUFFER,
                   missing=_REPORTED),
-            later_bool(f"{name}_rcv_bufs_force", "off", "that buffer may go beyond the kernel's limit", _NO_BUFFER),
+            inert(f"{name}_rcv_bufs_force", values.boolean(), "off", "that buffer may go beyond the kernel's limit",
+                  _NO_BUFFER),
         )
     ),
     works("vrrp_rx_bufs_policy", virtual_lines.rx_bufs_policy(), "of the kernel",

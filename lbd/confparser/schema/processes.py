@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from lbd.confparser import values
-from lbd.confparser.schema.row import Keyword, Missing, later, later_flag, works, works_bool
+from lbd.confparser.schema.row import Keyword, Missing, inert, later, later_flag, works, works_bool
 
 _REPORTED = Missing.REPORTED
 _NO_TITLE = "processes keep their names"
@@ -22,7 +22,7 @@ def _process(name: str, what: str) -> list[Keyword]:
         "they were", "it was"
     )
     limit = f"{name}_rlimit_rttime"
-    made = _worked if name == "vrrp" else later
+    made = {"vrrp": _worked, "bfd": _elsewhere}.get(name, later)
     return [
         made(f"{name}_priority", _NICE, "0", f"nice value of {what}", why, missing=_REPORTED),
         made(f"{name}_no_swap", _FLAG, "off", f"lock the memory of {what}", f"{what} may be swapped out"),
@@ -32,8 +32,8 @@ def _process(name: str, what: str) -> list[Keyword]:
              missing=_REPORTED),
         made(limit, _UINT32, "10000", f"microseconds that {what} may run at real-time priority without a pause",
              "there is no limit"),
-        later(f"{name}_rlimit_rtime", _UINT32, "10000", limit, "there is no limit", deprecated=limit,
-              fields=(f"GlobalDefs.{limit}",)),
+        made(f"{name}_rlimit_rtime", _UINT32, "10000", limit, "there is no limit", deprecated=limit,
+             fields=(f"GlobalDefs.{limit}",)),
     ]  # fmt: skip
 
 
@@ -44,12 +44,19 @@ def _worked(
     return works(name, value, default, meaning, **more)
 
 
+def _elsewhere(
+    name: str, value: values.Value, default: str, meaning: str, consequence: str, **more: object
+) -> Keyword:
+    del consequence
+    return inert(name, value, default, meaning, "sessions are in the VRRP process: vrrp_… counts", **more)
+
+
 PROCESSES = [
     later_flag("process_names", "processes have names of their own", _NO_TITLE),
     later("process_name", _NAME, "keepalived", "name of the parent process", _NO_TITLE),
     later("vrrp_process_name", _NAME, "keepalived_vrrp", "name of the VRRP process", _NO_TITLE),
     later("checker_process_name", _NAME, "keepalived_ipvs", "name of the process of checks", _NO_TITLE),
-    later("bfd_process_name", _NAME, "keepalived_bfd", "name of the BFD process", _NO_TITLE),
+    inert("bfd_process_name", _NAME, "keepalived_bfd", "name of the BFD process", "sessions are in the VRRP process"),
     later("lvs_process_name", _NAME, "keepalived", "checker_process_name", _NO_TITLE,
           deprecated="checker_process_name", fields=("GlobalDefs.checker_process_name",)),
     *_process("vrrp", "the VRRP process"),
