@@ -21,6 +21,8 @@ from lbd.model.route import Route, Rule
 SO_RCVBUFFORCE = 33
 RECEIVE_BYTES = 8 * 1024 * 1024
 """A full table that is withdrawn is 100,000 messages."""
+DST = 1
+"""Of routes and of rules."""
 GROUPS = (7, 11, 8, 19)
 """RTNLGRP_IPV4_ROUTE, IPV6_ROUTE, IPV4_RULE, IPV6_RULE."""
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
@@ -50,17 +52,21 @@ class Removals:
         self._on_removed, self._on_lost = on_removed, on_lost
         self._held: dict[bytes, list[tuple[str, Item, bytes]]] = {}
         """By the first bytes of a message: (owner, item, request)."""
+        self._keys: dict[str, set[bytes]] = {}
+        """Under which of them an owner has something: 500 that move at once do not look at each other's."""
         self._events: socket.socket | None = None
 
     def hold(self, owner: str, items: dict[Item, bytes]) -> None:
         """The owner's are these from now on, each with the body of the request that set it."""
-        for key, held in list(self._held.items()):
-            self._held[key] = [one for one in held if one[0] != owner]
+        for key in self._keys.pop(owner, ()):
+            self._held[key] = [one for one in self._held[key] if one[0] != owner]
             if not self._held[key]:
                 del self._held[key]
         for item, body in items.items():
             kind = route.RTM_DELROUTE if isinstance(item, Route) else rule.RTM_DELRULE
-            self._held.setdefault(_key(kind, body), []).append((owner, item, body))
+            key = _key(kind, body)
+            self._held.setdefault(key, []).append((owner, item, body))
+            self._keys.setdefault(owner, set()).add(key)
         if self._held and self._events is None:
             self._events = _subscribed()
             asyncio.get_running_loop().add_reader(self._events, self._readable)
@@ -117,8 +123,8 @@ def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _key(kind: int, body: bytes) -> bytes:
-    """Family, lengths of destination and source, TOS; and what it is."""
-    return bytes((kind,)) + body[:4]
+    """What it is; family, lengths of destination and source, TOS, and the destination."""
+    return bytes((kind,)) + body[:4] + _attributes(body).get(DST, b"")
 
 
 def _is(kind: int, asked: bytes, told: bytes) -> bool:

@@ -106,7 +106,7 @@ async def test_what_is_taken_away(link: Link, daemon: str) -> None:
         link.router.ip(command)
         await program.says(rf"\(A\) Entering {state} STATE", 5, mark)
         if state == "FAULT":
-            assert "10.88.4.1" not in link.addresses()
+            await becomes(lambda: "10.88.4.1" not in link.addresses(), "its addresses are gone", 5)
             link.router.ip(command.replace("down", "up"))
         await leads(link, program, mark)
         assert program.text(mark).count("Entering MASTER") == 1
