@@ -40,6 +40,11 @@ class Scenario(NamedTuple):
     flags: tuple[str, ...] = ()
     """``fallback`` and ``port``."""
     vips: int = 1
+    persistence: int = 0
+    mask: str = ""
+    """As ipvsadm takes it: a netmask, or the length of a prefix."""
+    addresses: int = 0
+    """So many have the clients together, by turns; 0: each has its own."""
 
 
 def virtual(family: int, i: int) -> str:
@@ -52,6 +57,8 @@ def real(family: int, i: int) -> str:
 
 def client(scenario: Scenario, number: int) -> tuple[str, int]:
     """Address and port; distinct within a scenario."""
+    if scenario.addresses and number >= scenario.addresses:
+        return client(scenario, number % scenario.addresses)[0], 1000 + number
     draw = random.Random(f"{scenario.name} {number}")
     high, low, port = (
         number + 256 * draw.randrange(1, 200),
@@ -105,7 +112,11 @@ def weighted(*weights: int) -> tuple[Server, ...]:
 
 
 def scenarios() -> list[Scenario]:
-    return [s for family in (4, 6) for s in (*_by_load(family), *_by_hash(family), *_limited(family))]
+    return [
+        s
+        for family in (4, 6)
+        for s in (*_by_load(family), *_by_hash(family), *_limited(family), *_sticky(family))
+    ]
 
 
 def _by_load(family: int) -> Iterator[Scenario]:
@@ -150,3 +161,19 @@ def _limited(family: int) -> Iterator[Scenario]:
         steps += [Step(RST, i) for i in range(gone)]
         steps += [Step(0, wait=14), *(Step(SYN, i) for i in range(20, 40))]
         yield Scenario(f"fo{family} {kind}", family, "fo", servers, tuple(steps))
+
+
+def _sticky(family: int) -> Iterator[Scenario]:
+    """A client stays, also while it has connections after the timeout, and at a server that is full."""
+    mask = "255.255.0.0" if family == 4 else "100"
+    full = (Server(1, 10), Server(2), Server(1, 20))
+    late = (*opening(30), Step(0, wait=5), *(Step(SYN, i) for i in range(30, 60)))
+    for scheduler in ("rr", "wlc", "mh"):
+        common = Scenario(
+            "", family, scheduler, weighted(1, 2, 0, 1), opening(120), persistence=60, addresses=30
+        )
+        named = f"{scheduler}{family} persistence"
+        yield common._replace(name=named)
+        yield common._replace(name=f"{named} masked", mask=mask)
+        yield common._replace(name=f"{named} limited", servers=full)
+        yield common._replace(name=f"{named} late", persistence=2, steps=late)

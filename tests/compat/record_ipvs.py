@@ -3,6 +3,7 @@
 
 It runs in user-mode-linux (Debian's package, unpacked into a directory that is removed), which sees this machine's
 files read-only and nothing of its network. Inside, this program is the client: its segments pass IPVS on their way out.
+What is recorded already is kept, without ``--all``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -41,18 +43,20 @@ MARK = "recorded: "
 
 
 def main() -> int:
-    if sys.argv[1:] == ["--inside"]:
-        inside()
+    if sys.argv[1:2] == ["--inside"]:
+        inside(sys.argv[2:])
         return 0
+    before = {} if "--all" in sys.argv or not RECORD.exists() else json.loads(RECORD.read_text())["scenarios"]
+    names = [s.name for s in scenarios()]
     with tempfile.TemporaryDirectory(prefix="lbd-uml-") as place:
         unpack(Path(place))
-        lines = run(Path(place))
+        lines = run(Path(place), [n for n in names if n not in before])
     kernel, *found = (json.loads(line) for line in lines)
-    answers = dict(found)
-    if missing := [s.name for s in scenarios() if s.name not in answers]:
+    answers = before | dict(found)
+    if missing := [name for name in names if name not in answers]:
         print(f"not recorded: {', '.join(missing)}", file=sys.stderr)
         return 1
-    RECORD.write_text(written(kernel, answers))
+    RECORD.write_text(written(kernel, {name: answers[name] for name in names}))
     return 0
 
 
@@ -69,7 +73,7 @@ def unpack(place: Path) -> None:
         subprocess.run(["dpkg-deb", "-x", package, place / "root"], check=True)
 
 
-def run(place: Path) -> list[str]:
+def run(place: Path, names: list[str]) -> list[str]:
     """What the program inside said, line by line."""
     init = place / "init.sh"
     modules = next((place / "root/usr/lib/uml/modules").iterdir()) / "kernel"
@@ -80,7 +84,7 @@ def run(place: Path) -> list[str]:
         + "".join(f"{busybox} insmod {modules / m}.ko\n" for m in MODULES)
         + f"export PATH=$PATH:{place / 'root/sbin'} PYTHONDONTWRITEBYTECODE=1\n"
         f"export LD_LIBRARY_PATH={place / 'root/usr/lib/x86_64-linux-gnu'}\n"
-        f"cd {ROOT}\n{sys.executable} -m tests.compat.record_ipvs --inside\n{busybox} poweroff -f\n"
+        f"cd {ROOT}\n{sys.executable} -m tests.compat.record_ipvs --inside {shlex.join(names)}\n{busybox} poweroff -f\n"
     )
     init.chmod(0o755)
     command = [
@@ -102,10 +106,10 @@ def run(place: Path) -> list[str]:
     return found
 
 
-def inside() -> None:
+def inside(names: list[str]) -> None:
     """In the other kernel. Each scenario has a network namespace, and so an IPVS, of its own."""
     print(MARK + json.dumps(os.uname().release), flush=True)
-    for scenario in scenarios():
+    for scenario in (s for s in scenarios() if s.name in names):
         child = os.fork()
         if child == 0:
             ctypes.CDLL(None).unshare(CLONE_NEWNET)
@@ -147,7 +151,9 @@ def rules(scenario: Scenario) -> Iterator[str]:
     flags = ",".join(FLAGS[scenario.scheduler][f] for f in scenario.flags)
     for i in range(scenario.vips):
         service = f"-t {bracketed(virtual(scenario.family, i))}"
-        yield f"-A {service} -s {scenario.scheduler}" + (f" -b {flags}" if flags else "")
+        sticky = f" -p {scenario.persistence}" if scenario.persistence else ""
+        sticky += f" -M {scenario.mask}" if scenario.mask else ""
+        yield f"-A {service} -s {scenario.scheduler}" + (f" -b {flags}" if flags else "") + sticky
         for number, server in reversed(list(enumerate(scenario.servers))):
             address = bracketed(real(scenario.family, number))
             limits = f"-x {server.upper} -y {server.lower}"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,16 @@ def configure(bench: Bench, scenario: Scenario, turn: int) -> None:
             reals=tuple(reals),
             hash_port="port" in scenario.flags,
             fallback="fallback" in scenario.flags,
+            persistence=scenario.persistence,
+            persistence_mask=mask_of(scenario),
         )
         bench.conf.apply([api.SetService(service)])
+
+
+def mask_of(scenario: Scenario) -> str:
+    if scenario.family == 4 or not scenario.mask:
+        return scenario.mask
+    return str(ip_network(("::", int(scenario.mask))).netmask)
 
 
 def begin_at(bench: Bench, scenario: Scenario, vip: str, turn: int) -> None:
