@@ -165,7 +165,7 @@ def _limited(family: int) -> Iterator[Scenario]:
 
 def _sticky(family: int) -> Iterator[Scenario]:
     """A client stays, also while it has connections after the timeout, and at a server that is full."""
-    mask = "255.255.0.0" if family == 4 else "100"
+    mask = "255.240.0.0" if family == 4 else "100"
     full = (Server(1, 10), Server(2), Server(1, 20))
     late = (*opening(30), Step(0, wait=5), *(Step(SYN, i) for i in range(30, 60)))
     for scheduler in ("rr", "wlc", "mh"):
