@@ -12,7 +12,7 @@ import enum
 
 import msgspec
 
-VERSION = 2
+VERSION = 3
 """Of this contract. A dp process refuses a client of another version in words."""
 
 
