@@ -22,7 +22,7 @@ from lbd import wire
 from lbd.daemon import codes, logs, messages
 from lbd.daemon.channel import listening
 from lbd.daemon.pidfile import PidFile
-from lbd.daemon.process import hear_no_more
+from lbd.daemon.process import hear_no_more, set_name
 from lbd.daemon.role import Role, Successor
 from lbd.model import Config
 
@@ -35,8 +35,11 @@ STANDBY = ".standby"
 class Child:
     """Serves one Role until it is told to stop; ``run()`` returns the exit code."""
 
-    def __init__(self, role: Role, socket_path: str) -> None:
-        self.role, self.socket_path = role, socket_path
+    def __init__(
+        self, role: Role, socket_path: str, on_config: Callable[[Config], None] = lambda config: None
+    ) -> None:
+        """on_config: told of each configuration that it goes over to."""
+        self.role, self.socket_path, self._on_config = role, socket_path, on_config
         self._config: Config | None = None
         self._code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._turn = asyncio.Lock()
@@ -123,6 +126,7 @@ class Child:
                 log.exception("start failed")
                 self._end(codes.SOFTWARE)
                 return messages.Failed("it failed by an error of its own, see the log", codes.SOFTWARE)
+            self._on_config(config)
             self._config = config
             return messages.Ready()
 
@@ -138,6 +142,7 @@ class Child:
             except Exception as error:
                 log.exception("reload failed")
                 return messages.Failed(str(error) or type(error).__name__)
+            self._on_config(config)
             self._config = config
             return messages.Ready()
 
@@ -168,7 +173,9 @@ def run(role: Callable[[], Role], arguments: argparse.Namespace) -> int:
     async def life(pid_file: PidFile) -> int:
         end = socket.socket(fileno=arguments.channel) if arguments.channel is not None else None
         made = role()
-        child = Child(made, arguments.socket + behind)
+        child = Child(
+            made, arguments.socket + behind, lambda config: set_name(name_of(arguments.role, config))
+        )
 
         def take_names() -> None:
             child.rename(arguments.socket)
@@ -209,15 +216,17 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def name_process(role: str) -> None:
-    with open("/proc/self/comm", "w", encoding="ascii") as file:
-        file.write(f"lbd_{role}")
+def name_of(role: str, config: Config) -> str:
+    """What ps(1) and killall(1) know the process by."""
+    defs = config.global_defs
+    said = {"vrrp": defs.vrrp_process_name, "check": defs.checker_process_name}[role]
+    return said or f"lbd_{role}"
 
 
 def main(argv: list[str] | None = None) -> int:
     chosen = arguments(argv)
     logs.from_environment(logs.IDENTS[chosen.role])
-    name_process(chosen.role)
+    set_name(name_of(chosen.role, Config()))
 
     def make() -> Role:
         if chosen.role == "vrrp":

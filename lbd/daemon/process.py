@@ -102,6 +102,12 @@ def spawn(
     return Process(child.pid, child)
 
 
+def set_name(name: str) -> None:
+    """Of this process; the kernel keeps 15 characters (proc(5), /proc/pid/comm)."""
+    with open("/proc/self/comm", "w", encoding="utf-8") as file:
+        file.write(name)
+
+
 def hear_no_more() -> None:
     """For the end of a process: a signal that arrives while the event loop closes is answered with a traceback."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})

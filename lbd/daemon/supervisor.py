@@ -28,7 +28,7 @@ from lbd.daemon.keep_dp import DpKeeper, Holder, require_fastpath
 from lbd.daemon.keep_role import RoleKeeper
 from lbd.daemon.keeper import Keeper
 from lbd.daemon.options import Options
-from lbd.daemon.process import hear_no_more, python, reap_orphans
+from lbd.daemon.process import hear_no_more, python, reap_orphans, set_name
 from lbd.model import Config, Telling
 from lbd.model.status import CheckRoleStatus, VrrpRoleStatus
 
@@ -187,6 +187,8 @@ class Supervisor:
         self._faults = parsed.faults
         self._telling = parsed.config.global_defs.telling
         self._dumps.config = parsed.config
+        if parsed.config.global_defs.process_name:
+            set_name(parsed.config.global_defs.process_name)
         if parsed.config.global_defs.router_id:
             log.info("This machine is %s (router_id)", parsed.config.global_defs.router_id)
         if self.options.dump:

@@ -67,7 +67,7 @@ class KernelFace:
         routes = self._in_their_tables(config.static_routes)
         static: tuple[Item, ...] = (*config.static_ipaddress, *routes, *config.static_rules)
         await self._holdings.settle(STATIC, static)
-        await self._unaccepted.configure(config.global_defs)
+        self._unaccepted.configure(config.global_defs)
 
     def know(self, config: Config) -> None:
         """What is virtual, without doing anything about it."""

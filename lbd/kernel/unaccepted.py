@@ -23,15 +23,22 @@ class Unaccepted:
         self._held: dict[str, tuple[VirtualAddress, ...]] = {}
         self._turn = asyncio.Lock()
         self._names: tuple[str, int, bool] = ("", 0, False)
+        self._sweep: asyncio.Task[None] | None = None
         self._stands: bool | None = None
         """Whether our table is there; None: a predecessor may have left it."""
 
-    async def configure(self, defs: GlobalDefs) -> None:
-        """The names of global_defs; what a predecessor left goes."""
-        if (defs.nftables, defs.nftables_priority, defs.nftables_counters) != self._names:
-            if self._stands:
-                await _nft(ruleset((), *self._names))
-            self._names, self._stands = (defs.nftables, defs.nftables_priority, defs.nftables_counters), None
+    def configure(self, defs: GlobalDefs) -> None:
+        """The names of global_defs. What a predecessor left, or stands under another name, goes meanwhile."""
+        names = (defs.nftables, defs.nftables_priority, defs.nftables_counters)
+        if names != self._names:
+            former, self._names = self._names if self._stands else None, names
+            self._stands = None
+            self._sweep = asyncio.get_running_loop().create_task(self._begin_anew(former))
+
+    async def _begin_anew(self, former: tuple[str, int, bool] | None) -> None:
+        async with self._turn:
+            if former is not None:
+                await _nft(ruleset((), *former))
         await self.refresh()
 
     async def settle(self, owner: str, addresses: Sequence[VirtualAddress]) -> None:
@@ -46,14 +53,16 @@ class Unaccepted:
         """The table is as it should be; without addresses there is none."""
         async with self._turn:
             wanted = [address for held in self._held.values() for address in held]
-            if not wanted and self._stands is False:
-                return
+            if not self._names[0] or (not wanted and self._stands is False):
+                return  # a standby that was never configured takes nobody's table away
             complaint = await _nft(ruleset(wanted, *self._names))
             if complaint and wanted:
                 log.error("no_accept: packets to the virtual addresses are accepted: %s", complaint)
             self._stands = bool(wanted) and not complaint
 
     async def close(self) -> None:
+        if self._sweep is not None:
+            await self._sweep
         self._held.clear()
         await self.refresh()
 

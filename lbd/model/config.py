@@ -32,6 +32,10 @@ class GlobalDefs(msgspec.Struct, frozen=True, kw_only=True):
     vmac_addr_prefix: str = "vrrp"
     instance: str = ""
     """``instance`` of the configuration itself, not of global_defs."""
+    process_name: str = ""
+    """Of the parent, as ps(1) shows it; empty: as it was started."""
+    vrrp_process_name: str = ""
+    checker_process_name: str = ""
     data_use_instance: bool = False
     """Names of dump files hold that of the instance."""
     json_version: str = "1"

@@ -281,3 +281,14 @@ def test_a_command_that_others_may_change_is_named(tmp_path: Path) -> None:
     assert "(mode 0" in said
     if os.geteuid() == 0:
         assert f"{program} is writable by others than root (mode 0777)" in said
+
+
+def test_old_names_and_names_of_processes(parse: Parse) -> None:
+    text = (
+        "instance blue\nglobal_defs {\n vrrp_rlimit_rtime 5000\n lvs_process_name watch\n process_name main\n"
+        " vrrp_rx_bufs_policy mtu\n json_version 2\n state_dump_file /run/state\n data_use_instance\n nftables\n}\n"
+    )
+    defs = config(parse(text)).global_defs
+    assert (defs.vrrp_rlimit_rttime, defs.checker_process_name, defs.process_name) == (5000, "watch", "main")
+    assert (defs.instance, defs.data_use_instance, defs.vrrp_rx_bufs_policy) == ("blue", True, "MTU")
+    assert (defs.json_version, defs.state_dump_file, defs.nftables) == ("2", "/run/state", "lbd_no_accept")

@@ -21,12 +21,22 @@ from lbd import wire
 from lbd.daemon import logs, messages, parse
 from lbd.daemon.backoff import Backoff
 from lbd.daemon.channel import Channel
+from lbd.daemon.child import name_of
 from lbd.daemon.keep_role import RoleKeeper, part
 from lbd.daemon.options import Options
 from lbd.daemon.paths import standard
 from lbd.daemon.process import Process, python, reap_orphans, spawn
 from lbd.daemon.supervisor import needed, shown
-from lbd.model import BfdInstance, Config, Protocol, ServiceAddress, TcpCheck, VirtualServer, VrrpInstance
+from lbd.model import (
+    BfdInstance,
+    Config,
+    GlobalDefs,
+    Protocol,
+    ServiceAddress,
+    TcpCheck,
+    VirtualServer,
+    VrrpInstance,
+)
 from lbd.model.service import RealServer
 from lbd.model.status import CheckRoleStatus, RealStatus, ServiceStatus, VrrpRoleStatus
 
@@ -254,3 +264,16 @@ def test_keepers_use_keepalived_s_pid_files() -> None:
 def test_without_vrrp_there_are_sessions_and_no_instance() -> None:
     given = part("vrrp", WITH_BFD, msgspec.structs.replace(OPTIONS, vrrp=False))
     assert (given.vrrp_instances, given.bfd_instances) == ((), WITH_BFD.bfd_instances)
+
+
+def test_processes_have_the_names_that_they_are_given() -> None:
+    named = Config(global_defs=GlobalDefs(vrrp_process_name="ha", checker_process_name="watch"))
+    assert [name_of(role, named) for role in ("vrrp", "check")] == ["ha", "watch"]
+    assert [name_of(role, Config()) for role in ("vrrp", "check")] == ["lbd_vrrp", "lbd_check"]
+
+
+async def test_a_name_is_seen_by_others() -> None:
+    code = "from lbd.daemon.process import set_name; set_name('ha'); print(open('/proc/self/comm').read())"
+    assert (
+        await asyncio.to_thread(subprocess.check_output, [sys.executable, "-c", code], text=True) == "ha\n\n"
+    )

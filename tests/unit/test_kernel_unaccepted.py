@@ -7,10 +7,10 @@ import struct
 
 import pytest
 
-from lbd.kernel import removals
+from lbd.kernel import removals, unaccepted
 from lbd.kernel.rtnl import route, rule
 from lbd.kernel.unaccepted import ruleset
-from lbd.model import VirtualAddress
+from lbd.model import GlobalDefs, VirtualAddress
 from lbd.model.route import Route, Rule
 
 
@@ -103,3 +103,25 @@ def test_what_is_given_up_is_not_missed(hears, heard):
     hears.hold("A", {})
     hears.hear(HELD)
     assert heard == []
+
+
+async def test_nft_is_asked_only_where_something_may_stand(monkeypatch):
+    asked: list[str] = []
+
+    async def nft(text: str) -> str:
+        asked.append(text)
+        return ""
+
+    monkeypatch.setattr(unaccepted, "_nft", nft)
+    made = unaccepted.Unaccepted()
+    await made.close()
+    assert asked == [], "a standby"
+    made.configure(GlobalDefs())
+    await made.settle("A", ())
+    await made.close()
+    assert asked == [ruleset((), "lbd_no_accept", -1, False)], "what a predecessor may have left"
+    await made.settle("A", [address("10.0.0.1")])
+    await made.settle("A", [address("10.0.0.1")])
+    made.configure(GlobalDefs(nftables="other"))
+    await made.close()
+    assert [text.split()[2] for text in asked[1:]] == ["lbd_no_accept", "lbd_no_accept", "other", "other"]

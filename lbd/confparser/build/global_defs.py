@@ -24,6 +24,9 @@ _BY_HAND = ("router_id", "telling", "instance")
 """Fields that several words fill, or none of their name."""
 
 
+_OLD_NAMES = {"vrrp_rlimit_rtime": "vrrp_rlimit_rttime", "lvs_process_name": "checker_process_name"}
+
+
 @dataclass(frozen=True, slots=True)
 class Defaults:
     vrrp_version: int = 2
@@ -84,9 +87,9 @@ def _said(merged: Merged) -> dict[str, Any]:
         item = merged.last(field.name)
         if item is not None and field.name not in _BY_HAND:
             found[field.name] = item.value if item.value is not None else field.default
-    old = merged.last("vrrp_rlimit_rtime")
-    if old is not None:
-        found.setdefault("vrrp_rlimit_rttime", old.value)
+    for old, name in _OLD_NAMES.items():
+        if (item := merged.last(old)) is not None:
+            found.setdefault(name, item.value)
     return found
 
 

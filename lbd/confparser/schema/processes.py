@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 from lbd.confparser import values
-from lbd.confparser.schema.row import Keyword, Missing, inert, later, later_flag, works, works_bool
+from lbd.confparser.schema.row import Keyword, Missing, inert, later, works, works_bool
 
 _REPORTED = Missing.REPORTED
-_NO_TITLE = "processes keep their names"
 _NO_PRIORITY = "processes run with the priority they were started with"
 _NAME = values.text("a name")
 _UINT32 = values.number(0, 4294967295)
@@ -52,12 +51,12 @@ def _elsewhere(
 
 
 PROCESSES = [
-    later_flag("process_names", "processes have names of their own", _NO_TITLE),
-    later("process_name", _NAME, "keepalived", "name of the parent process", _NO_TITLE),
-    later("vrrp_process_name", _NAME, "keepalived_vrrp", "name of the VRRP process", _NO_TITLE),
-    later("checker_process_name", _NAME, "keepalived_ipvs", "name of the process of checks", _NO_TITLE),
+    inert("process_names", values.flag(), "off", "processes have names of their own", "they always have"),
+    works("process_name", _NAME, "lbd", "name of the parent process"),
+    works("vrrp_process_name", _NAME, "lbd_vrrp", "name of the VRRP process"),
+    works("checker_process_name", _NAME, "lbd_check", "name of the process of checks"),
     inert("bfd_process_name", _NAME, "keepalived_bfd", "name of the BFD process", "sessions are in the VRRP process"),
-    later("lvs_process_name", _NAME, "keepalived", "checker_process_name", _NO_TITLE,
+    works("lvs_process_name", _NAME, "lbd_check", "checker_process_name",
           deprecated="checker_process_name", fields=("GlobalDefs.checker_process_name",)),
     *_process("vrrp", "the VRRP process"),
     *_process("checker", "the process of checks"),
