@@ -11,6 +11,7 @@ import pyparsing as pp
 
 from lbd.confparser.values import RefusedError, Value, convert_int, convert_text, literal, word
 from lbd.model import Span
+from lbd.model.net import parsed
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 MAX_RANGE = 65536
@@ -65,7 +66,7 @@ def parse_ip(content: str) -> IPAddress:
             f"'{content}' is not an address", content.index("%"), len(content) - content.index("%")
         )
     try:
-        return ipaddress.ip_address(content)
+        return parsed(content)
     except ValueError:
         raise RefusedError(f"'{content}' is not an address") from None
 

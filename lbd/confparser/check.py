@@ -21,28 +21,25 @@ from lbd.confparser.values import SCRIPT, Complaint, Reading, Value
 class Item:
     """A directive that was understood: its value, and what is in its block (None without one)."""
 
-    __slots__ = ("items", "node", "row", "value")
+    __slots__ = ("items", "name", "node", "row", "value")
 
     def __init__(self, row: Keyword | None, value: Any, node: Node) -> None:
         self.row = row
+        self.name = row.name if row is not None else ""
+        """The keyword; empty for an entry. Kept here since it is asked for hundreds of thousands of times."""
         self.value = value
         self.node = node
         self.items: list[Item] | None = None
 
-    @property
-    def name(self) -> str:
-        return self.row.name if self.row is not None else ""
-
     def all(self, *names: str) -> Iterator[Item]:
-        return (item for item in self.items or () if item.row is not None and item.row.name in names)
+        return (item for item in self.items or () if item.name in names)
 
     def last(self, *names: str) -> Item | None:
         """keepalived sets a value again for a keyword given again, so the last one counts."""
-        found = None
-        for item in self.items or ():
-            if item.row is not None and item.row.name in names:
-                found = item
-        return found
+        for item in reversed(self.items or ()):
+            if item.name in names:
+                return item
+        return None
 
     def get(self, name: str, default: Any = None) -> Any:
         found = self.last(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 Address = str
 
@@ -18,6 +18,12 @@ Address = str
 def packed(address: Address) -> bytes:
     """4 or 16 bytes in network order. Raises ValueError if the text is no address."""
     return ip_address(address).packed
+
+
+@lru_cache(maxsize=65536)
+def parsed(text: str) -> IPv4Address | IPv6Address:
+    """As a number with arithmetic. Raises ValueError if the text is no address."""
+    return ip_address(text)
 
 
 def is_ipv6(address: Address) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from lbd.confparser.check import Item
+from lbd.model.net import parsed
 
 Remark = tuple[Item, str]
 """Where, and what."""
@@ -43,7 +44,7 @@ def address_of(item: Item) -> IPAddress | None:
     """The address that a line begins with (an entry), or that its keyword has."""
     words = item.node.words if item.row is None else item.node.words[1:]
     try:
-        return ipaddress.ip_address(words[0].split("/")[0]) if words else None
+        return parsed(words[0].partition("/")[0]) if words else None
     except ValueError:
         return None
 
