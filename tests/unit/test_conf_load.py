@@ -6,12 +6,13 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from lbd.confparser import Diagnostic, Severity, colour_wanted, default_config_id, load, render
 from lbd.confparser.diagnostics import MAX_DIAGNOSTICS, closest
-from lbd.model import Config
+from lbd.model import Check, Config, VirtualServer
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "keepalived.conf.examples").glob("*.conf"))
 
@@ -29,6 +30,32 @@ def test_the_demo_has_its_examples() -> None:
     names = {file.stem for file in EXAMPLES}
     assert {f"{mode}-{lb}" for mode in ("fnat", "nat", "dr") for lb in ("lb1", "lb2")} <= names
     assert {"vrrp-only", "ipv6-fnat"} <= names
+
+
+def test_the_examples_have_every_kind_of_check() -> None:
+    found = {
+        type(check) for service in _services() for server in service.real_servers for check in server.checks
+    }
+    assert found == set(get_args(Check))
+
+
+def test_the_examples_have_each_way_of_forwarding_for_both_families() -> None:
+    found = {(server.method.name, ":" in server.address) for s in _services() for server in s.real_servers}
+    assert found >= {(name, six) for name in ("NAT", "DR", "FNAT") for six in (False, True)} | {
+        ("TUN", False)
+    }
+
+
+def test_the_example_of_equal_cost_has_two_next_hops() -> None:
+    config = load(str(EXAMPLES[0].parent / "ecmp.conf")).config
+    assert config is not None
+    (instance,) = config.vrrp_instances
+    assert [hop.via for hop in instance.virtual_routes[0].nexthops] == ["192.0.2.1", "192.0.2.2"]
+
+
+def _services() -> list[VirtualServer]:
+    configs = [load(str(file)).config for file in EXAMPLES]
+    return [service for config in configs if config is not None for service in config.virtual_servers]
 
 
 @pytest.mark.parametrize("mode", ["fnat", "nat", "dr"])
