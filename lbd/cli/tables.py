@@ -56,6 +56,7 @@ def _vrrp(value: Overview) -> Table:
         "VRID",
         "priority",
         "addresses",
+        "lease",
         "why",
         right=("VRID", "priority"),
     )
@@ -69,6 +70,7 @@ def _vrrp(value: Overview) -> Table:
             str(one.virtual_router_id),
             f"{one.effective_priority}{changed}",
             " ".join(one.virtual_addresses),
+            f"{one.lease:.3g} s" if one.lease else "",
             one.reason,
         )
     return table

@@ -23,7 +23,7 @@ from lbd.daemon import codes, logs, messages
 from lbd.daemon.channel import listening
 from lbd.daemon.pidfile import PidFile
 from lbd.daemon.process import hear_no_more, set_name
-from lbd.daemon.role import Role, Successor
+from lbd.daemon.role import Leaver, Role, Successor
 from lbd.model import Config
 
 log = logging.getLogger("lbd.child")
@@ -153,6 +153,8 @@ class Child:
             try:
                 if command.release and self._config is not None:
                     await self.role.stop()
+                elif isinstance(self.role, Leaver):
+                    await self.role.leave()
             except Exception as error:
                 log.exception("stop failed")
                 self._end(codes.SOFTWARE)

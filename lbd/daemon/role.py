@@ -29,6 +29,14 @@ class Role(Protocol):
 
 
 @runtime_checkable
+class Leaver(Protocol):
+    """A Role whose end is noticed even where all it did is to stay."""
+
+    async def leave(self) -> None:
+        """In the place of ``stop`` where nothing is to be released."""
+
+
+@runtime_checkable
 class Successor(Protocol):
     """A Role that stands by for another process, and takes its place when that dies."""
 

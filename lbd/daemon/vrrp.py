@@ -140,6 +140,10 @@ class VrrpRole:
             except StartError as error:
                 log.error("%s", error)
 
+    async def leave(self) -> None:
+        """Its end where addresses are to stay: they need no lease then."""
+        await self._kernel.leave()
+
     def status(self) -> VrrpRoleStatus:
         told = VrrpRoleStatus(
             pid=os.getpid(), instances=self._runner.status(), groups=self._runner.group_states()

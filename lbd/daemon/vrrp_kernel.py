@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from lbd.daemon.link_delays import LinkDelays
+from lbd.daemon.vrrp_lease import Leases
 from lbd.kernel.holdings import Holdings, Item
 from lbd.kernel.mirror import Mirror
 from lbd.kernel.setting_table import Place, Row, rows
@@ -49,6 +50,7 @@ class KernelFace:
         self._links = VirtualLinks(self._holdings.ask, self._index_of, self._put)
         self._delays = LinkDelays(on_link)
         self._unaccepted = Unaccepted()
+        self._leases = Leases(settings_file)
         self._virtual: set[str] = set()
         """Addresses that are VRRP's: never a source of adverts."""
         self._static: tuple[VirtualAddress, ...] = ()
@@ -58,6 +60,7 @@ class KernelFace:
     async def configure(self, config: Config) -> None:
         """What stands whatever the state of an instance: its interface, its settings, and all that is static."""
         self.know(config)
+        await self._leases.configure()
         if self._links.configure(config):
             await self._mirror.read_all()
         for conf in config.vrrp_instances:
@@ -74,6 +77,7 @@ class KernelFace:
         self._virtual = {v.address for i in config.vrrp_instances for v in i.virtual_addresses}
         self._links.know(config)
         self._delays.configure(config.interface_up_down_delays)
+        self._leases.know(config.global_defs.vrrp_lease)
 
     def _put(self, wanted: tuple[Row, ...], interface: str) -> None:
         if self._settings is None:  # only now: it puts back what a dead predecessor had set
@@ -97,9 +101,14 @@ class KernelFace:
         log.info("Restoring deleted static %s", what)
         self._holdings.restore(item)
 
+    async def leave(self) -> None:
+        """Addresses stay where they are, and nobody is going to send adverts."""
+        await self._leases.close()
+
     async def close(self) -> None:
         self._delays.close()
         await self._unaccepted.close()
+        await self._leases.close()
         await self._holdings.settle(STATIC, ())
         self._links.close()
         if self._settings is not None:
@@ -168,6 +177,11 @@ class KernelFace:
         await self._holdings.settle(conf.name, items if hold else source, left=items)
         if not refused:
             await self._unaccepted.settle(conf.name, ())
+        if not hold:
+            await self._leases.release(conf.name)
+
+    def lease(self, conf: VrrpInstance, seconds: float) -> bool:
+        return self._leases.renew(conf.name, (v.address for v in conf.virtual_addresses), seconds)
 
     def _in_their_tables(self, routes: tuple[Route, ...]) -> tuple[Route, ...]:
         """A route of a VRF stands in its table; without that VRF it stands nowhere."""

@@ -11,11 +11,10 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 
+from lbd.kernel.nft import nft
 from lbd.model import GlobalDefs, VirtualAddress
 
 log = logging.getLogger("lbd.kernel")
-
-TIMEOUT = 5.0
 
 
 class Unaccepted:
@@ -38,7 +37,7 @@ class Unaccepted:
     async def _begin_anew(self, former: tuple[str, int, bool] | None) -> None:
         async with self._turn:
             if former is not None:
-                await _nft(ruleset((), *former))
+                await nft(ruleset((), *former))
         await self.refresh()
 
     async def settle(self, owner: str, addresses: Sequence[VirtualAddress]) -> None:
@@ -55,7 +54,7 @@ class Unaccepted:
             wanted = [address for held in self._held.values() for address in held]
             if not self._names[0] or (not wanted and self._stands is False):
                 return  # a standby that was never configured takes nobody's table away
-            complaint = await _nft(ruleset(wanted, *self._names))
+            complaint = await nft(ruleset(wanted, *self._names))
             if complaint and wanted:
                 log.error("no_accept: packets to the virtual addresses are accepted: %s", complaint)
             self._stands = bool(wanted) and not complaint
@@ -97,21 +96,3 @@ def _match(one: VirtualAddress, side: str, interface: str) -> str:
         return f"ip {side} {one.address}"
     on = f'{interface} "{one.dev}" ' if one.address.startswith("fe80:") else ""
     return f"{on}ip6 {side} {one.address}"
-
-
-async def _nft(text: str) -> str:
-    """What it complains of; empty if it does not."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            "nft", "-f", "-",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-    except OSError as error:
-        return f"nft cannot be started ({error.strerror}): install nftables"
-    try:
-        _, errors = await asyncio.wait_for(process.communicate(text.encode()), TIMEOUT)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return f"nft did not answer within {TIMEOUT:g} s"
-    return errors.decode(errors="replace").partition("\n")[0] if process.returncode else ""

@@ -62,6 +62,8 @@ class GlobalDefs(msgspec.Struct, frozen=True, kw_only=True):
     """Microseconds at real-time priority without a pause, if vrrp_rt_priority is said."""
     vrrp_on_death: str = "hold"
     """What the standby of the vrrp process does when that dies: ``hold`` or ``yield``."""
+    vrrp_lease: bool = True
+    """Whether the kernel shuts an address off when no advert of its master has left for too long."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,6 +40,8 @@ class VrrpStatus(msgspec.Struct, frozen=True, kw_only=True):
     master_down: float = 0.0
     """Seconds; the master-down interval."""
     master_adver_int: float = 0.0
+    lease: float = 0.0
+    """Seconds from an advert until the kernel shuts its addresses off, if it leads and has a lease; else 0."""
 
 
 class ScriptStatus(msgspec.Struct, frozen=True, kw_only=True):

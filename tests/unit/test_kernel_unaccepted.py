@@ -112,7 +112,7 @@ async def test_nft_is_asked_only_where_something_may_stand(monkeypatch):
         asked.append(text)
         return ""
 
-    monkeypatch.setattr(unaccepted, "_nft", nft)
+    monkeypatch.setattr(unaccepted, "nft", nft)
     made = unaccepted.Unaccepted()
     await made.close()
     assert asked == [], "a standby"

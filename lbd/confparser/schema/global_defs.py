@@ -84,6 +84,7 @@ _VRRP = [
                fields=("VrrpInstance.strict_mode",)),
     works("vrrp_on_death", values.choice("hold", "yield"), "hold",
           "what the standby of the vrrp process does when that dies: go on, or give way", source="lbd"),
+    works_bool("vrrp_lease", "on", "the kernel shuts off addresses of a master that sends no adverts", source="lbd"),
     works("vrrp_startup_delay", values.seconds(0.001), "0", "seconds to wait before instances begin"),
     works("vrrp_delay_after_boot", values.seconds(0.001), "0", "seconds since boot before instances begin",
           since="2.4.0"),

@@ -37,6 +37,12 @@ class Kernel(Protocol):
     def present(self, address: VirtualAddress) -> bool:
         """Whether the interface has the address now."""
 
+    def lease(self, conf: VrrpInstance, seconds: float) -> bool:
+        """An advert has left: for so long the instance may keep its addresses without another. Must not block.
+
+        False: nothing sees to that.
+        """
+
     async def settle(self, conf: VrrpInstance, hold: bool) -> None:
         """All that is virtual of an instance is to be there (hold), or nothing of it. Says itself what it cannot do.
 

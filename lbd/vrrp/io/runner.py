@@ -23,6 +23,7 @@ from lbd.vrrp.io.wires import Wires, buffer_size, group
 from lbd.vrrp.io.works import Works
 from lbd.vrrp.routers import Actions, Routers
 from lbd.vrrp.snapshot import InstanceState
+from lbd.vrrp.timers import master_down_interval
 
 log = logging.getLogger("lbd.vrrp")
 
@@ -56,6 +57,7 @@ class Runner:
         self._armed: float | None = None
         self._sent: Counter[str] = Counter()
         self._zero_sent: Counter[str] = Counter()
+        self._leases: dict[str, float] = {}
         self._said: dict[tuple[str, str], float] = {}
 
     # --- from outside
@@ -265,6 +267,10 @@ class Runner:
         sent = self._wires.send(instance.conf, priority, instance.security)
         self._sent[name] += sent
         self._zero_sent[name] += sent if priority == 0 else 0
+        if sent and priority:
+            conf = instance.conf
+            seconds = master_down_interval(conf, instance.priority, conf.advert_int)
+            self._leases[name] = seconds if self._kernel.lease(conf, seconds) else 0.0
         numbered = instance.security.ah.sequence or instance.security.trailer.sent
         if numbered and self._sent[name] % (RESERVE // 2) < sent:
             self._feed({name} & self._routers.instances.keys())
@@ -325,6 +331,7 @@ class Runner:
             timeout=None if deadline is None else deadline - self._now(),
             master_down=instance.master_down_interval(),
             master_adver_int=instance.master_adver_int,
+            lease=self._leases.get(conf.name, 0.0) if instance.state is VrrpState.MASTER else 0.0,
         )
 
 
