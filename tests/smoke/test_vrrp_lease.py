@@ -42,8 +42,8 @@ def link() -> Iterator[Link]:
         yield link
 
 
-async def master(link: Link, lease: str = "on") -> Program:
-    program = link.start("lbd", text(lease))
+async def master(link: Link, lease: str = "on", *before: str) -> Program:
+    program = link.start("lbd", text(lease), *before)
     for name in "AB":
         await program.says(rf"\({name}\) Entering MASTER STATE", 15)
     await program.says("Standby of VRRP child process", 15)
@@ -96,6 +96,16 @@ async def test_nothing_is_left_of_it(link: Link) -> None:
     assert [one.lease for one in shown] == [pytest.approx(DOWN)] * 2
     assert await program.end(15) == 0
     assert "lbd_lease" not in tables(link)
+
+
+async def test_addresses_that_stay_need_none(link: Link) -> None:
+    """-V: they are left in place at the stop, and answer as long as they are there."""
+    program = await master(link, "on", "sh", "-c", 'exec "$@" -V', "sh")
+    assert await program.end(15) == 0
+    assert "lbd_lease" not in tables(link)
+    time.sleep(DOWN + TOLERANCE)
+    assert reaches(link, FOUR)
+    assert reaches(link, SIX)
 
 
 async def test_it_is_set_up_again_after_a_flush(link: Link) -> None:
