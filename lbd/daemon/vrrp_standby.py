@@ -33,6 +33,8 @@ class VrrpStandby:
         self._following: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self.taken = False
+        self._named = asyncio.Event()
+        """It has the names of the other, too: who looks for a standby by its name does not find this one."""
         self.on_taken: Callable[[], None] = lambda: None
 
     async def start(self, config: Config) -> None:
@@ -67,6 +69,8 @@ class VrrpStandby:
             if self.taken or not self._follower.fed.is_set():
                 break
             await asyncio.sleep(0.01)
+        if self.taken:
+            await self._named.wait()
         return self.taken
 
     async def _follow(self) -> None:
@@ -79,3 +83,4 @@ class VrrpStandby:
             follower = self._follower
             await self._role.take_over(self._config, follower.states.values(), follower.sessions)
         self.on_taken()
+        self._named.set()
