@@ -28,6 +28,7 @@ from lbd.kernel.mirror import Mirror
 from lbd.kernel.policy import weighted, words
 from lbd.kernel.setting_table import Place, rows
 from lbd.kernel.settings import Settings
+from lbd.kernel.values import Link as KernelLink
 
 log = logging.getLogger("lbd.dp")
 
@@ -129,6 +130,7 @@ class Network:
         changed = self._ports.sync(wanted)
         self.firewall.services_changed()
         if changed or everything:
+            self._forwarding.forget_ports(self._ports.take_reused())
             self._forwarding.set_ports(self._links(), self._ports.attached())
         if "neighbours" in dirty or changed:
             self._forwarding.set_neighbours(self._neighbours(everything=everything or changed))
@@ -151,30 +153,45 @@ class Network:
         return {i: Link(x.name, x.mac, x.mtu) for i, x in self.mirror.links.items()}
 
     def _wanted_ports(self) -> dict[str, Wanted]:
-        """Every Ethernet interface that is up, unless the options say otherwise."""
-        options = self._options
-        out: dict[str, Wanted] = {}
-        for ifindex, link in self.mirror.links.items():
-            chosen = link.name in options.interface if options.interface else link.ethernet
-            if not chosen or not link.up or link.name in (*options.exclude_interface, TAP):
-                continue
-            four, six = self._own_addresses(ifindex)
-            out[link.name] = Wanted(ifindex, Link(link.name, link.mac, link.mtu), (link.mac,), four, six)
-        return out
+        """Every Ethernet interface that is up, unless the options say otherwise; those with addresses first.
 
-    def _own_addresses(self, ifindex: int) -> tuple[bytes, bytes]:
-        """Where ICMP errors of ours come from: the first address of each family that is not a local or virtual one."""
-        four = six = b""
+        What is in a bond or bridge is none: its frames for this machine come in by the bond or bridge itself.
+        """
+        own = self._own_addresses()
+        links = [link for link in self.mirror.links.values() if link.up and self._chosen(link)]
+        return {
+            link.name: Wanted(
+                link.ifindex,
+                Link(link.name, link.mac, link.mtu),
+                (link.mac,),
+                *own.get(link.ifindex, (b"", b"")),
+            )
+            for link in sorted(links, key=lambda link: (not any(own.get(link.ifindex, ())), link.ifindex))
+        }
+
+    def _chosen(self, link: KernelLink) -> bool:
+        options = self._options
+        if link.name == TAP or link.name in options.exclude_interface:
+            return False
+        if options.interface:
+            return link.name in options.interface
+        master = self.mirror.links.get(link.master)
+        return link.ethernet and (master is None or bool(master.vrf))
+
+    def _own_addresses(self) -> dict[int, tuple[bytes, bytes]]:
+        """By ifindex, where ICMP errors of ours come from: the first address of each family that is not a local one."""
+        found: dict[int, tuple[bytes, bytes]] = {}
         taken = {a.address for a in self._conf.local_addresses()}
-        for index, address in sorted(self.mirror.addresses):
-            if index != ifindex or address in taken:
+        for ifindex, address in sorted(self.mirror.addresses):
+            if address in taken:
                 continue
             raw = ip_address(address)
+            four, six = found.setdefault(ifindex, (b"", b""))
             if raw.version == 4:
-                four = four or raw.packed
+                found[ifindex] = (four or raw.packed, six)
             elif not raw.is_link_local:
-                six = six or raw.packed
-        return four, six
+                found[ifindex] = (four, six or raw.packed)
+        return found
 
     def _neighbours(self, *, everything: bool) -> dict[tuple[int, str], bytes | None]:
         keys = self.mirror.neighbours.keys() if everything else self.mirror.take_changed_neighbours()
@@ -196,7 +213,8 @@ class Network:
             f"{words(rule)}: the fastpath does not follow this rule, it knows the tables main and default only"
             for rule in self.mirror.policy.beyond_main()
         )
-        return (*beyond, *self.firewall.warnings)
+        crowd = self._ports.problem()
+        return (*([crowd] if crowd else []), *beyond, *self.firewall.warnings)
 
     # --- from the fastpath into the kernel
 

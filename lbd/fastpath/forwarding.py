@@ -7,6 +7,7 @@ it. Whoever owns this class tells it what the kernel has; it asks back (``resolv
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from lbd.fastpath.live import K_NEIGHBOUR
 
 HOP_NONE, HOP_INCOMPLETE, HOP_VALID = 0, 1, 2
 NO_MAC = bytes(6)
+KEPT_RETIRED = 1024
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -67,6 +69,9 @@ class Forwarding:
         self._macs: dict[Neighbour, bytes] = {}
         self._hops: dict[tuple[int, str], int] = {}
         """By port index and address: a port keeps its index when its interface comes back under another ifindex."""
+        self._hops_made = 0
+        self._retired: deque[int] = deque()
+        """Indexes of hops by ports that are no more; used again after many others, when no worker can mean the old."""
         self._known: set[tuple[int, str]] = set()
         self._routes: tuple[Route, ...] = ()
 
@@ -75,6 +80,20 @@ class Forwarding:
         self._links, self._ports = dict(links), dict(ports)
         self._write_all()
         self._write_routes()
+
+    def forget_ports(self, indexes: Iterable[int]) -> None:
+        """Another interface has the index of a port: its neighbours are none of this one's. Before ``set_ports``."""
+        gone = set(indexes)
+        changes: list[tuple[bytes, int, int, int, Any]] = []
+        for port, address in [key for key in self._hops if key[0] in gone]:
+            index = self._hops.pop((port, address))
+            self._retired.append(index)
+            self._dp.set_hop(index, NO_MAC, NO_MAC, port, 0, HOP_INCOMPLETE)
+            if (port, address) in self._known:
+                self._known.discard((port, address))
+                changes.append((ip_address(address).packed, port, 0, K_NEIGHBOUR, None))
+        if changes:
+            self._dp.publish(changes)
 
     def set_routes(self, routes: Iterable[Route]) -> None:
         routes = tuple(routes)
@@ -102,9 +121,13 @@ class Forwarding:
         """The index of the hop, a new one if need be; 0 where all are in use."""
         index = self._hops.get((port, address))
         if index is None:
-            if len(self._hops) + 1 >= self._dp.n_hops:
+            if len(self._retired) > KEPT_RETIRED:
+                index = self._retired.popleft()
+            elif self._hops_made + 1 < self._dp.n_hops:
+                index = self._hops_made = self._hops_made + 1
+            else:
                 return 0
-            index = self._hops[port, address] = len(self._hops) + 1
+            self._hops[port, address] = index
         return index
 
     def _write_all(self) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,8 +19,11 @@ from pyroute2 import AsyncIPRoute
 from pyroute2.netlink import NLM_F_DUMP_INTR, rtnl
 from pyroute2.netlink.exceptions import NetlinkError
 
+from lbd.kernel.capabilities import missing
+from lbd.kernel.deletions import SO_RCVBUFFORCE
 from lbd.kernel.neighbours import Resolver
 from lbd.kernel.policy import Policy, devices, policy, rule_of
+from lbd.kernel.rtnl.route_dump import dump_routes
 from lbd.kernel.values import (
     Addr,
     Link,
@@ -28,7 +33,6 @@ from lbd.kernel.values import (
     best_routes,
     link_of,
     neighbour_of,
-    route_of,
 )
 
 log = logging.getLogger("lbd.kernel")
@@ -42,7 +46,6 @@ GROUPS = {
 DUMPS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "links": ("get_links", link_of),
     "addresses": ("get_addr", addr_of),
-    "routes": ("get_routes", route_of),
     "rules": ("get_rules", rule_of),
     "neighbours": ("get_neighbours", neighbour_of),
 }
@@ -66,6 +69,7 @@ class Mirror:
         self._events: Any = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._routes_stale = asyncio.Event()
+        self._dumping = asyncio.Lock()
         self._dirty: set[str] = set()
         self._changed: set[tuple[int, str]] = set()
         self._resolver = Resolver(self._ask)
@@ -95,9 +99,9 @@ class Mirror:
             task.cancel()
         for key in self._resolver.kept:
             await self._resolver.release(key)
-        for socket in (self._events, self._ask):
-            if socket is not None:
-                socket.close()
+        for netlink in (self._events, self._ask):
+            if netlink is not None:
+                netlink.close()
 
     # --- reading
 
@@ -162,20 +166,24 @@ class Mirror:
         if "routes" not in self._what:
             return Policy(), ()
         rules = await self._dump("rules")
-        routes = await self._dump("routes")
-        return policy(rules, routes, devices(links)), best_routes(routes)
+        routes = await dump_routes()
+        return await asyncio.to_thread(policy, rules, routes, devices(links)), best_routes(routes)
 
     async def _dump(self, what: str) -> list[Any]:
         """The values of a dump; what is none of ours is passed over.
 
         One that a change interrupted may have left out what was there all the time, so it is begun anew. Routes are
-        not: under a feed that never rests no dump is whole, and the events that it brings have them read again.
+        not (``rtnl.route_dump``): under a feed that never rests no dump is whole.
         """
         if what not in self._what and what != "rules":
             return []
+        async with self._dumping:  # the kernel does one at a time for a socket
+            return await self._dump_now(what)
+
+    async def _dump_now(self, what: str) -> list[Any]:
         command, convert = DUMPS[what]
         out: list[Any] = []
-        for _ in range(1 if what == "routes" else DUMP_TRIES):
+        for _ in range(DUMP_TRIES):
             out, whole, heard = [], True, 0
             async for message in await getattr(self._ask, command)():
                 whole = whole and not message["header"]["flags"] & NLM_F_DUMP_INTR
@@ -194,11 +202,14 @@ class Mirror:
     async def _subscribe(self) -> None:
         if self._events is not None:
             self._events.close()
-        self._events = AsyncIPRoute(rcvbuf=RECEIVE_BYTES)
+        self._events = AsyncIPRoute()
         groups = 0
         for name in self._what:
             groups |= GROUPS[name]
         await self._events.bind(groups)
+        # beyond net.core.rmem_max, where we may; before any event that counts
+        force = SO_RCVBUFFORCE if not missing() else socket.SO_RCVBUF
+        self._events.setsockopt(socket.SOL_SOCKET, force, RECEIVE_BYTES)
 
     async def _follow(self) -> None:
         while True:
@@ -207,7 +218,7 @@ class Mirror:
                     self._event(message)
             except (OSError, NetlinkError) as error:
                 # ENOBUFS: some events are lost, so none of what we know is sure
-                log.warning("netlink events were lost (%s): reading everything again", error)
+                log.warning("netlink events were lost (%s): reading everything again", _said(error))
                 await self._begin_again()
 
     async def _begin_again(self) -> None:
@@ -217,7 +228,7 @@ class Mirror:
                 await self.read_all()
                 self._routes_stale.set()  # a reading that was under way may end after this one
             except (OSError, NetlinkError) as error:
-                log.warning("the kernel's tables cannot be read (%s): trying again", error)
+                log.warning("the kernel's tables cannot be read (%s): trying again", _said(error))
                 await asyncio.sleep(RETRY)
             else:
                 return
@@ -233,13 +244,13 @@ class Mirror:
                 self._take("routes", self.policy != policy_)
                 self.policy, self.routes = policy_, routes
             except (OSError, NetlinkError) as error:
-                log.warning("the routes cannot be read (%s): trying again", error)
+                log.warning("the routes cannot be read (%s): trying again", _said(error))
                 self._routes_stale.set()
                 await asyncio.sleep(RETRY)
             await asyncio.sleep((loop.time() - began) * (ROUTES_SHARE - 1))
 
     def _event(self, message: Any) -> None:
-        event = message.get("event", "")
+        event = str(message.get("event", ""))  # a number, of a kind that pyroute2 has no name for
         if event.endswith("LINK"):
             self._link_event(message, gone=event == "RTM_DELLINK")
         elif event.endswith("ADDR"):
@@ -329,3 +340,8 @@ class Mirror:
         self._on_change()
         for watcher in list(self._watchers):
             watcher()
+
+
+def _said(error: OSError | NetlinkError) -> str:
+    number = error.code if isinstance(error, NetlinkError) else error.errno
+    return os.strerror(number or 0)

@@ -83,4 +83,11 @@ class Resolver:
             return  # it is asked for again when the link is up
         if number not in self._refused:
             self._refused.add(number)
-            log.warning("the kernel does not resolve neighbour %s: %s", key[1], os.strerror(number or 0))
+            log.warning("the kernel does not resolve neighbour %s: %s", key[1], _words(number or 0, key[1]))
+
+
+def _words(number: int, address: str) -> str:
+    if number == errno.ENOBUFS:  # arp(7)
+        version = 6 if ":" in address else 4
+        return f"its table is full; sysctl -w net.ipv{version}.neigh.default.gc_thresh3=… makes it larger"
+    return os.strerror(number)

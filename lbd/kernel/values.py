@@ -17,13 +17,8 @@ NUD_USABLE = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | NUD_PERMANENT
 """REACHABLE, STALE, DELAY, PROBE, NOARP, PERMANENT."""
 NTF_PROXY = 0x08
 
-RTN_UNICAST = 1
-RTN_KINDS = {1: "unicast", 2: "local", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
-"""rtnetlink(7), rtm_type; broadcast and multicast ones are nothing to forward to."""
 NOWHERE = frozenset({"blackhole", "unreachable", "prohibit"})
 RT_TABLE_DEFAULT, RT_TABLE_MAIN = 253, 254
-RTM_F_CLONED = 0x200
-RTNH_F_DEAD = 0x01
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -114,49 +109,6 @@ def neighbour_of(message: Any) -> tuple[tuple[int, str], Neighbour] | None:
     state = message["state"]
     return (message["ifindex"], address), Neighbour(
         mac=mac, usable=bool(state & NUD_USABLE) and len(mac) == 6, permanent=bool(state & NUD_PERMANENT)
-    )
-
-
-def _gateway(source: Any) -> str | None:
-    via = source.get_attr("RTA_VIA")  # an IPv4 route by an IPv6 gateway (RFC 5549)
-    return source.get_attr("RTA_GATEWAY") or (via["addr"] if via else None)
-
-
-def _paths(message: Any) -> tuple[Path, ...]:
-    """Those that the kernel would take: it keeps the paths over a link that is down, and passes them by."""
-    hops = message.get_attr("RTA_MULTIPATH")
-    if hops:
-        # rtnetlink(7): rtnh_hops is the weight less one
-        return tuple(
-            Path(hop["oif"], _gateway(hop), hop["hops"] + 1) for hop in hops if not hop["flags"] & RTNH_F_DEAD
-        )
-    if message["flags"] & RTNH_F_DEAD:
-        return ()
-    return (Path(message.get_attr("RTA_OIF") or 0, _gateway(message)),)
-
-
-def route_of(message: Any) -> Route | None:
-    """A route of any table.
-
-    None for broadcast and multicast ones, for one that only packets with a certain type of service or source take, for
-    what the kernel learnt of a path (MTU; redirects, RFC 1812 5.2.7.2), and for one that has no path alive.
-    """
-    kind = RTN_KINDS.get(message["type"])
-    if kind is None or message["tos"] or message["src_len"] or message["flags"] & RTM_F_CLONED:
-        return None
-    paths: tuple[Path, ...] = ()
-    if kind in ("unicast", "local"):
-        paths = _paths(message)
-        if not paths:
-            return None
-    return Route(
-        address=message.get_attr("RTA_DST") or ("0.0.0.0" if message["family"] == 2 else "::"),
-        length=message["dst_len"],
-        metric=message.get_attr("RTA_PRIORITY") or 0,
-        table=message.get_attr("RTA_TABLE") or message["table"],
-        paths=paths,
-        source=message.get_attr("RTA_PREFSRC"),
-        kind=kind,
     )
 
 

@@ -91,13 +91,43 @@ async def test_the_supervisor_dies_and_the_next_adopts_its_children(pair: Pair) 
     assert pair.net["lb1"].pids() == []
 
 
-async def test_a_flushed_ruleset_resets_nothing(pair: Pair) -> None:
-    async def flush() -> None:
-        for _ in range(5):
-            pair.net["lb1"].run("nft", "flush", "ruleset")
-            await asyncio.sleep(0.1)
+FIREWALL = "table inet filter { chain input { type filter hook input priority 0; policy accept; }; }"
+DISTURBANCES = {
+    "nft flush ruleset": [("nft flush ruleset", "")],
+    "a reload of nftables": [("nft -f -", f"flush ruleset\n{FIREWALL}\n")],
+    "a restart of an iptables firewall": [
+        ("iptables-nft-restore", "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n"),
+        ("iptables-nft -F", ""),
+    ],
+    "other ports come, are renamed and go": [
+        ("ip link add o0 type veth peer name o1", ""),
+        ("ip link set o0 up", ""),
+        ("ip link set o1 up", ""),
+        ("ip link set o0 down", ""),
+        ("ip link set o0 name p0", ""),
+        ("ip link set p0 up", ""),
+        ("ip link del p0", ""),
+    ],
+    "rules and routes come and go": [
+        ("ip rule add pref 99 from 192.0.2.0/24 lookup 100", ""),
+        ("ip route add blackhole 198.51.100.0/24", ""),
+        ("ip route add default dev lo table 100", ""),
+        ("ip rule del pref 99", ""),
+        ("ip route del 198.51.100.0/24", ""),
+        ("ip route flush table 100", ""),
+    ],
+}
 
-    await under_transfers(pair, flush)
+
+@pytest.mark.parametrize("what", DISTURBANCES)
+async def test_what_others_do_to_the_host_resets_nothing(pair: Pair, what: str) -> None:
+    async def disturb() -> None:
+        for _ in range(5):
+            for command, stdin in DISTURBANCES[what]:
+                pair.net["lb1"].run(*command.split(), stdin=stdin)
+                await asyncio.sleep(0.02)
+
+    await under_transfers(pair, disturb)
     assert (await pair.lb1.dp_status()).guard == "standing"
 
 

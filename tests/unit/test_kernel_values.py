@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+import struct
+from socket import inet_aton, inet_pton
 from typing import Any
 
 import pytest
 
+from lbd.kernel.rtnl import route_dump as dump
+from lbd.kernel.rtnl.route_dump import route_of
+from lbd.kernel.rtnl.wire import attribute
 from lbd.kernel.values import (
     Addr,
     Link,
@@ -17,7 +22,6 @@ from lbd.kernel.values import (
     best_routes,
     link_of,
     neighbour_of,
-    route_of,
 )
 
 MAIN, DEFAULT, INET, INET6 = 254, 253, 2, 10
@@ -34,13 +38,25 @@ class Message(dict[str, Any]):
         return self._attributes.get(name)
 
 
-def route_message(attributes: dict[str, Any], **fields: Any) -> Message:
-    known = {"family": INET, "table": MAIN, "type": 1, "tos": 0, "flags": 0, "dst_len": 16, "src_len": 0}
-    return Message({"RTA_DST": "10.1.0.0", "RTA_OIF": 3, **attributes}, **(known | fields))
+def route_message(attributes: dict[int, bytes], **fields: Any) -> bytes:
+    known = {
+        "family": INET,
+        "table": MAIN,
+        "type": 1,
+        "tos": 0,
+        "flags": 0,
+        "dst_len": 16,
+        "src_len": 0,
+    } | fields
+    names = ("family", "dst_len", "src_len", "tos", "table", "protocol", "scope", "type")
+    head = struct.pack("=8BI", *(known.get(name, 0) for name in names), known["flags"])
+    all_ = {dump.DST: inet_aton("10.1.0.0"), dump.OIF: struct.pack("=I", 3), **attributes}
+    return head + b"".join(attribute(kind, value) for kind, value in all_.items() if value)
 
 
-def hop(oif: int, gateway: str, hops: int = 0, flags: int = 0) -> Message:
-    return Message({"RTA_GATEWAY": gateway}, oif=oif, hops=hops, flags=flags)
+def hop(oif: int, gateway: str, hops: int = 0, flags: int = 0) -> bytes:
+    by = attribute(dump.GATEWAY, inet_aton(gateway))
+    return struct.pack("=HBBi", 8 + len(by), flags, hops, oif) + by
 
 
 @pytest.mark.parametrize(
@@ -108,28 +124,36 @@ def test_what_is_no_neighbour(family, flags):
 
 
 def test_a_route():
-    found = route_of(route_message({"RTA_GATEWAY": "10.9.0.2", "RTA_PRIORITY": 7, "RTA_PREFSRC": "10.9.0.1"}))
+    found = route_of(
+        route_message(
+            {
+                dump.GATEWAY: inet_aton("10.9.0.2"),
+                dump.PRIORITY: struct.pack("=I", 7),
+                dump.PREFSRC: inet_aton("10.9.0.1"),
+            }
+        )
+    )
     assert found == Route("10.1.0.0", 16, 7, MAIN, (Path(3, "10.9.0.2"),), "10.9.0.1")
 
 
 @pytest.mark.parametrize(("family", "anything"), [(INET, "0.0.0.0"), (INET6, "::")])
 def test_a_default_route(family, anything):
-    found = route_of(route_message({"RTA_DST": None}, family=family, dst_len=0))
+    found = route_of(route_message({dump.DST: b""}, family=family, dst_len=0))
     assert found == Route(anything, 0, 0, MAIN, (Path(3, None),))
 
 
 def test_an_ipv4_route_by_an_ipv6_gateway():
-    found = route_of(route_message({"RTA_VIA": {"family": INET6, "addr": "fe80::9"}}))
+    found = route_of(route_message({dump.VIA: struct.pack("=H", INET6) + inet_pton(INET6, "fe80::9")}))
     assert found is not None
     assert found.paths == (Path(3, "fe80::9"),)
 
 
 def test_of_many_paths_the_live_ones_count():
     hops = [hop(3, "10.9.0.2", hops=4), hop(4, "10.9.0.3", flags=0x01), hop(5, "10.9.0.4")]
-    found = route_of(route_message({"RTA_MULTIPATH": hops}))
+    found = route_of(route_message({dump.MULTIPATH: b"".join(hops)}))
     assert found is not None
     assert found.paths == (Path(3, "10.9.0.2", 5), Path(5, "10.9.0.4", 1))
-    assert route_of(route_message({"RTA_MULTIPATH": hops[1:2]})) is None
+    assert route_of(route_message({dump.MULTIPATH: hops[1]})) is None
 
 
 @pytest.mark.parametrize("kind", [6, 7, 8], ids=["blackhole", "unreachable", "prohibit"])
@@ -161,7 +185,7 @@ def test_routes_that_forwarding_does_not_take(fields):
     ids=["local", "throw", "other table", "IPv6 default"],
 )
 def test_routes_that_no_rule_of_a_fresh_machine_leads_to(fields):
-    address = {"RTA_DST": "fd00::"} if fields.get("family") == INET6 else {}
+    address = {dump.DST: inet_pton(INET6, "fd00::")} if fields.get("family") == INET6 else {}
     found = route_of(route_message(address, **fields))
     assert found is not None
     assert best_routes([found]) == ()
