@@ -7,8 +7,10 @@ lost and there is a sorry server, that one stands in for all. Services are wante
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,21 +30,65 @@ _FALLBACK_FLAGS = {"sh-fallback", "mh-fallback", "flag-1"}
 """IPVS's first and second flag of a scheduler, by their three names (ip_vs.h)."""
 
 
+class Desired:
+    """The wanted table of a configuration, kept up with the health of its servers: a change costs what it touches.
+
+    Services and pools are in the order of their keys. An address that stands twice belongs to the first.
+    """
+
+    def __init__(self, config: Config, health: Health) -> None:
+        where = interfaces(config)
+        owners: dict[api.ServiceKey, VirtualServer] = {}
+        for virtual in config.virtual_servers:
+            for address in virtual.addresses:
+                owners.setdefault(service_key(address), virtual)
+        ordered = sorted(owners)
+        positions: dict[int, list[int]] = defaultdict(list)
+        for position, key in enumerate(ordered):
+            positions[id(owners[key])].append(position)
+        named: dict[str, list[_Owner]] = defaultdict(list)
+        services: dict[int, api.Service] = {}
+        for virtual in config.virtual_servers:
+            owner = _Owner(virtual, tuple(positions[id(virtual)]))
+            named[virtual.name].append(owner)
+            reals = reals_of(virtual, health)
+            for position in owner.positions:
+                key = ordered[position]
+                services[position] = _service(key, virtual, reals, where.get(key.address))
+        self._named = dict(named)
+        every = tuple(services[position] for position in range(len(ordered)))
+        self.table = api.Table(
+            services=every,
+            pools=_pools(config.local_address_groups, every),
+            timeouts=_timeouts(config.global_defs),
+        )
+
+    def follow(self, names: Iterable[str], health: Health) -> api.Table:
+        """The health of these virtual servers may be another. Services that stay equal stay the same objects.
+
+        Raises KeyError for a name that is not configured.
+        """
+        services = list(self.table.services)
+        for owner in (owner for name in names for owner in self._named[name]):
+            reals = reals_of(owner.virtual, health)
+            for position in owner.positions:
+                old = services[position]
+                suited = _suited(reals, old.key)
+                if suited != old.reals:
+                    services[position] = msgspec.structs.replace(old, reals=suited)
+        self.table = msgspec.structs.replace(self.table, services=tuple(services))
+        return self.table
+
+
+class _Owner(NamedTuple):
+    """A virtual server and where its services stand in the table."""
+
+    virtual: VirtualServer
+    positions: tuple[int, ...]
+
+
 def desired(config: Config, health: Health) -> api.Table:
-    """Services and pools in the order of their keys. An address that stands twice belongs to the first."""
-    where = interfaces(config)
-    services: dict[api.ServiceKey, api.Service] = {}
-    for virtual in config.virtual_servers:
-        reals = reals_of(virtual, health)
-        for address in virtual.addresses:
-            key = service_key(address)
-            services.setdefault(key, _service(key, virtual, reals, where.get(address.address)))
-    ordered = tuple(services[key] for key in sorted(services))
-    return api.Table(
-        services=ordered,
-        pools=_pools(config.local_address_groups, ordered),
-        timeouts=_timeouts(config.global_defs),
-    )
+    return Desired(config, health).table
 
 
 def interfaces(config: Config) -> dict[Address, str]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 import msgspec
 
@@ -78,6 +78,7 @@ class Quorums:
 
     def __init__(self) -> None:
         self._up: dict[str, bool] = {}
+        self._lost: set[str] = set()
         self._services: dict[str, VirtualServer] = {}
 
     def judge(self, services: Iterable[VirtualServer], health: Health) -> tuple[QuorumChange, ...]:
@@ -96,6 +97,10 @@ class Quorums:
         if before is None:  # keepalived asks once before any server is there
             before = has_quorum(service, 0, before=False)
         up = self._up[service.name] = has_quorum(service, weight, before)
+        if up:
+            self._lost.discard(service.name)
+        else:
+            self._lost.add(service.name)
         if up == before and not (initial and not up and service.sorry_server is not None):
             return None
         threshold = service.quorum + (-service.hysteresis if before else service.hysteresis)
@@ -106,6 +111,7 @@ class Quorums:
         names = {service.name for service in services}
         gone = [name for name, up in self._up.items() if up and name not in names]
         self._up = {name: up for name, up in self._up.items() if name in names}
+        self._lost &= names
         return tuple(self._end(self._services.pop(name)) for name in gone)
 
     def end(self) -> tuple[QuorumChange, ...]:
@@ -116,5 +122,7 @@ class Quorums:
         low = service.quorum - service.hysteresis
         return QuorumChange(service=service, up=False, initial=False, threshold=low, weight=0, gone=True)
 
-    def lost(self) -> frozenset[str]:
-        return frozenset(name for name, up in self._up.items() if not up)
+    @property
+    def lost(self) -> Set[str]:
+        """A view of the names of those without; it changes with the next judgement."""
+        return self._lost

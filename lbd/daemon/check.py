@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from lbd.control import notices
 from lbd.control.adopt import last_known
-from lbd.control.desired import desired, reals_of
+from lbd.control.desired import Desired, reals_of
 from lbd.control.health import Health
 from lbd.control.quorum import QuorumChange, Quorums, sentences
 from lbd.control.reconcile import Reconciler
@@ -57,7 +57,9 @@ class CheckRole:
         self._first_table = asyncio.Event()
         self._named: dict[str, VirtualServer] = {}
         self._reals: dict[ServerKey, RealServer] = {}
-        self._stale = False
+        self._desired = Desired(self._config, self._health())
+        self._touched: set[str] = set()
+        """Virtual servers of which this turn of the loop has told."""
         self._suspended: frozenset[str] = frozenset()
 
     async def start(self, config: Config) -> None:
@@ -187,24 +189,31 @@ class CheckRole:
             self._tell_changes((change,))
             if change.moved or change.weighed:
                 self._judge((self._named[change.key.service],))
-                self._soon()
+                self._soon(change.key.service)
 
-    def _soon(self) -> None:
+    def _soon(self, service: str) -> None:
         """All that this turn of the loop tells is one change."""
-        if not self._stale:
-            self._stale = True
-            asyncio.get_running_loop().call_soon(self._want)
+        if not self._touched:
+            asyncio.get_running_loop().call_soon(self._follow)
+        self._touched.add(service)
+
+    def _follow(self) -> None:
+        """Nothing is left to do where a reload was faster."""
+        touched, self._touched = self._touched, set()
+        if touched:
+            self._reconciler.want(self._desired.follow(touched, self._health()))
 
     def _judge(self, services: Iterable[VirtualServer]) -> None:
-        live = Health(self._servers.down, weights=self._servers.weights)  # views, not copies
-        self._tell_quorums(self._quorums.judge(services, live))
+        self._tell_quorums(self._quorums.judge(services, self._health()))
 
     def _want(self) -> None:
-        self._stale = False
-        self._reconciler.want(desired(self._config, self._health()))
+        self._touched.clear()
+        self._desired = Desired(self._config, self._health())
+        self._reconciler.want(self._desired.table)
 
     def _health(self) -> Health:
-        return Health(frozenset(self._servers.down), self._quorums.lost(), dict(self._servers.weights))
+        """Views, not copies: of this moment."""
+        return Health(self._servers.down, self._quorums.lost, self._servers.weights)
 
     # --- who is told
 

@@ -122,7 +122,7 @@ class Play:
             )
 
     def health(self) -> Health:
-        return Health(set(self.servers.down), self.quorums.lost(), dict(self.servers.weights))
+        return Health(set(self.servers.down), self.quorums.lost, dict(self.servers.weights))
 
     def serving(self) -> str:
         return " ".join(f"{NAMES[one.address]}{one.weight}" for one in reals_of(self.virtual, self.health()))
