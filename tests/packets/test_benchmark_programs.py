@@ -49,3 +49,15 @@ def test_control_is_measured_at_two_sizes(eal, monkeypatch):
     times = program.measure(200)
     assert {"parse", "desired", "load", "list", "weight-change"} <= times.keys()
     assert len(times["weight-change"]) == 2
+
+
+def test_effects_are_measured_at_two_sizes(monkeypatch, capsys):
+    """The dataplane is a process of its own; each result arrives there, or the program fails."""
+    program = importlib.import_module("benchmarks.bench_effect")
+    monkeypatch.setattr(program, "ROUNDS", 5)
+    monkeypatch.setattr(program, "SIZES", {"1k": 20, "100": 10})
+    program.main()
+    printed = run.rows(capsys.readouterr().out)
+    assert [row.name for row in printed] == ["effect/1k/median", "effect/1k/p99"]
+    assert printed[0].rounds == 10
+    assert all(row.baseline for row in printed)
