@@ -37,8 +37,9 @@ def run(program: Iterable[tuple[int, int, int, int]], frame: bytes, *, tagged: b
                 memory[k] = a
             case 0x07:
                 x = a
-            case 0x15 | 0x45:
-                at += jt if (a == k if op == 0x15 else a & k) else jf
+            case 0x15 | 0x45 | 0x25 | 0x35:
+                holds = {0x15: a == k, 0x45: bool(a & k), 0x25: a > k, 0x35: a >= k}[op]
+                at += jt if holds else jf
             case 0x05:
                 assert k >= 0, "the kernel knows no jump back"
                 at += k

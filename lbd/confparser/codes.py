@@ -121,7 +121,7 @@ CODES: dict[str, Code] = {
     "LB0409": Code(_E, 5, "a real server of the other family"),
     "LB0410": Code(_E, 0, "no such virtual_server_group", refers=True),
     "LB0411": Code(_E, 5, "FullNAT without local addresses", absent=("laddr_group_name",), refers=True),
-    "LB0412": Code(_E, 0, "this forwarding method is not there yet"),
+    "LB0412": Code(_E, 0, "SNAT and virtual_server match belong together"),
     "LB0413": Code(_W, 5, "an unknown scheduler"),
     "LB0415": Code(_W, 5, "an unknown forwarding method"),
     "LB0416": Code(_E, 0, "this kind of service is not there yet"),

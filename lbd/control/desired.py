@@ -19,7 +19,7 @@ from lbd.fastpath import api
 from lbd.healthcheck.servers import ServerKey
 from lbd.model import Config, ForwardingMethod, GlobalDefs, LocalAddressGroup, LocalAddressRange, RealServer
 from lbd.model.net import Address
-from lbd.model.service import ServiceAddress, Tunnel, VirtualServer
+from lbd.model.service import Match, Protocol, ServiceAddress, Span, Tunnel, VirtualServer
 
 _PORTLESS = (api.Protocol.ICMP, api.Protocol.ICMPV6)
 _ONE_WAY = (api.Method.DR, api.Method.TUN)
@@ -40,8 +40,8 @@ class Desired:
         where = interfaces(config)
         owners: dict[api.ServiceKey, VirtualServer] = {}
         for virtual in config.virtual_servers:
-            for address in virtual.addresses:
-                owners.setdefault(service_key(address), virtual)
+            for key in _keys(virtual):
+                owners.setdefault(key, virtual)
         ordered = sorted(owners)
         positions: dict[int, list[int]] = defaultdict(list)
         for position, key in enumerate(ordered):
@@ -103,6 +103,37 @@ def interfaces(config: Config) -> dict[Address, str]:
 def service_key(address: ServiceAddress) -> api.ServiceKey:
     protocol = api.Protocol[address.protocol.value]
     return api.ServiceKey(address.address, 0 if protocol in _PORTLESS else address.port, protocol)
+
+
+def _keys(virtual: VirtualServer) -> Iterator[api.ServiceKey]:
+    for address in virtual.addresses:
+        yield service_key(address)
+    if virtual.match is not None:
+        for family in sorted({":" in real.address for real in virtual.real_servers}):
+            yield api.ServiceKey(
+                "::" if family else "0.0.0.0", 0, _of_family(virtual.protocol, family), _match(virtual.match)
+            )
+
+
+def _of_family(protocol: Protocol, ipv6: bool) -> api.Protocol:
+    if protocol in (Protocol.ICMP, Protocol.ICMPV6):
+        return api.Protocol.ICMPV6 if ipv6 else api.Protocol.ICMP
+    return api.Protocol[protocol.value]
+
+
+def _match(match: Match) -> api.Match:
+    return api.Match(
+        source=_span(match.source),
+        destination=_span(match.destination),
+        iif=match.iif or "",
+        oif=match.oif or "",
+    )
+
+
+def _span(span: Span | None) -> api.Span:
+    if span is None:
+        return api.Span()
+    return api.Span(span.first or "", span.last or "", span.first_port, span.last_port)
 
 
 def reals_of(virtual: VirtualServer, health: Health) -> tuple[api.Real, ...]:

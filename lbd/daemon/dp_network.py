@@ -128,6 +128,7 @@ class Network:
         await self._guard_ports(wanted)
         self._ports.admit(self._conf.claims())
         changed = self._ports.sync(wanted)
+        self._conf.set_ports(self._ports.names())
         self.firewall.services_changed()
         if changed or everything:
             self._forwarding.forget_ports(self._ports.take_reused())

@@ -44,7 +44,8 @@ from lbd.fastpath.sched.sticky cimport choose_tied
 from lbd.fastpath.state cimport EVENTS, WAITERS, Shared, Worker
 from lbd.fastpath.table.conn cimport C_USED, Bucket, Conn, ConnTable, conn_at
 from lbd.fastpath.table.datagram cimport DATAGRAMS, Datagram
-from lbd.fastpath.table.directory cimport (K_NEIGHBOUR, K_SERVICE, MAX_PATHS, PAGES, Entry, Page, Real, Root, Route,
+from lbd.fastpath.table.directory cimport (K_MATCHES, K_NEIGHBOUR, K_SERVICE, MAX_PATHS, PAGES, Entry, Match, Page,
+                                           Real, Root, Route,
                                            Service)
 from lbd.fastpath.table.endpoint cimport T_GRE, T_GUE, Endpoint
 from lbd.fastpath.table.hop cimport NO_PORT, Hop

@@ -35,6 +35,8 @@ class Method(enum.Enum):
 
     FNAT = "fnat"
     NAT = "nat"
+    SNAT = "snat"
+    """The source of what goes out is rewritten: the real server's address is the source. For matches."""
     DR = "dr"
     TUN = "tun"
 
@@ -56,15 +58,56 @@ class Tunnel(msgspec.Struct, frozen=True, kw_only=True):
     """GRE's, or of GUE's UDP header."""
 
 
+class Span(msgspec.Struct, frozen=True, order=True):
+    """Inclusive; addresses empty: any."""
+
+    first: str = ""
+    last: str = ""
+    first_port: int = 0
+    last_port: int = 65535
+
+
+class Match(msgspec.Struct, frozen=True, order=True):
+    """Which packets a service takes that has no address. Of those that this machine would route, not its own."""
+
+    source: Span = Span()
+    destination: Span = Span()
+    iif: str = ""
+    """Interface by which they come, and ``oif`` by which they would leave; empty: any."""
+    oif: str = ""
+
+
 class ServiceKey(msgspec.Struct, frozen=True, order=True):
+    """An address and a port; or with the unspecified address of a family (0.0.0.0 or ::) a match."""
+
     address: str
     port: int
     """0: all that have no service of their own."""
     protocol: Protocol
+    match: Match = Match()
+
+    @property
+    def by_match(self) -> bool:
+        return self.address in ("0.0.0.0", "::")
 
     def __str__(self) -> str:
+        if self.by_match:
+            return f"MATCH {_match_text(self)}"
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"{self.protocol.name} {host}:{self.port}"
+
+
+def _match_text(key: ServiceKey) -> str:
+    """As ipvsadm of DPVS lists it: ``tcp,from=10.0.0.1-10.0.0.9:1-1024,oif=eth1``."""
+    words = [key.protocol.name.lower()]
+    for name, span in (("from", key.match.source), ("to", key.match.destination)):
+        ports = (
+            f":{span.first_port}-{span.last_port}" if (span.first_port, span.last_port) != (0, 65535) else ""
+        )
+        if span.first or ports:
+            words.append(f"{name}={span.first}-{span.last}{ports}" if span.first else f"{name}={ports}")
+    words += [f"{name}={value}" for name, value in (("iif", key.match.iif), ("oif", key.match.oif)) if value]
+    return ",".join(words)
 
 
 class Real(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ IPv4 or IPv6 to a MAC address of the port, and
 - to a port of a local address, or
 - comes from a NAT real server and is not for this machine itself (of ICMP, echo requests go to a service, and replies
   with an identifier to a local address's port of that number; identifier 0 is the kernel's), or
+- is what a service by match takes: of that protocol, from there, to there, not to this machine but routed by it, or
 - is a fragment, or an ICMP error quoting a packet, of one of these addresses.
 """
 
@@ -18,6 +19,8 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
 import msgspec
+
+from lbd.fastpath.api import Protocol, ServiceKey, Span
 
 Triple = tuple[str, int, int]
 """Address, IP protocol, port; port 0: all of them."""
@@ -37,10 +40,20 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     locals: frozenset[tuple[str, int, int]] = frozenset()
     """Address, first and last port."""
     nat: frozenset[Triple] = frozenset()
+    matches: frozenset[ServiceKey] = frozenset()
+    """Services by match, whatever their ports' indexes are."""
 
     def addresses(self) -> frozenset[str]:
         """Claimed for fragments and ICMP errors."""
         return frozenset(a for a, _, _ in self.services | self.services_here | self.locals)
+
+    def sources(self) -> frozenset[tuple[str, str]]:
+        """First and last address of where services by match take packets from."""
+        any_ = {"0.0.0.0": "255.255.255.255", "::": "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}
+        spans = (
+            (k.match.source.first or k.address, k.match.source.last or any_[k.address]) for k in self.matches
+        )
+        return frozenset(spans)
 
     def nat_addresses(self) -> frozenset[str]:
         return frozenset(a for a, _, _ in self.nat)
@@ -116,14 +129,17 @@ _CHAIN4 = """
     icmp type echo-reply ip daddr . icmp id @pong4 counter drop
     icmp type echo-reply icmp id != 0 ip saddr @pongnat4 fib daddr type != local counter drop
     icmp type { destination-unreachable, time-exceeded, parameter-problem } @th,136,8 { 1, 6, 17, 132 } goto error4
+    jump match4
   }
   chain fragment4 {
     ip daddr @address4 fib daddr type local counter drop
     ip saddr @nataddress4 fib daddr type != local counter drop
+    jump match4piece
   }
   chain error4 {
     ip daddr @address4 fib daddr type local counter drop
     ip daddr != 0.0.0.0 fib daddr type != local @th,192,32 @natquoted4 counter drop
+    jump match4error
   }"""
 
 _CHAIN6 = """
@@ -141,14 +157,17 @@ _CHAIN6 = """
     icmpv6 type echo-reply ip6 daddr . icmpv6 id @pong6 counter drop
     icmpv6 type echo-reply icmpv6 id != 0 ip6 saddr @pongnat6 fib daddr type != local counter drop
     icmpv6 type 1-4 @th,112,8 { 6, 17, 58, 132 } goto error6
+    jump match6
   }
   chain fragment6 {
     ip6 daddr @address6 fib daddr type local counter drop
     ip6 saddr @nataddress6 fib daddr type != local counter drop
+    jump match6piece
   }
   chain error6 {
     ip6 daddr @address6 fib daddr type local counter drop
     fib daddr type != local @th,256,128 @natquoted6 counter drop
+    jump match6error
   }"""
 
 
@@ -158,6 +177,72 @@ def _number(address: str) -> str:
 
 def _quoted(claims: Claims, family: str) -> list[str]:
     return [_number(a) for a in _of(family, claims.nat_addresses())]
+
+
+def _range(field: str, first: str, last: str) -> str:
+    return f"{field} {first}-{last} " if first else ""
+
+
+def _span(ip: str, side: str, span: Span) -> str:
+    return _range(f"{ip} {side}addr", span.first, span.last)
+
+
+def _ports(key: ServiceKey) -> str:
+    """Of an ICMP service: what asks, the identifier of which is its source port."""
+    if key.protocol in (Protocol.ICMP, Protocol.ICMPV6):
+        name = "icmp" if key.protocol is Protocol.ICMP else "icmpv6"
+        low, high = max(key.match.source.first_port, 1), key.match.source.last_port
+        return f"{name} type echo-request {name} id {low}-{high} "
+    text = f"meta l4proto {key.protocol.value} "
+    for side, span in (("s", key.match.source), ("d", key.match.destination)):
+        if (span.first_port, span.last_port) != (0, 65535):
+            text += f"th {side}port {span.first_port}-{span.last_port} "
+    return text
+
+
+def _match_rules(claims: Claims, family: str, *, fragments: bool) -> str:
+    """What is routed by this machine, but link-local and multicast. ICMP errors that hosts inside send quote them."""
+    ip = "ip" if family == "4" else "ip6"
+    lines = []
+    for key in sorted(claims.matches):
+        if (":" in key.address) != (family == "6"):
+            continue
+        way = f'iifname "{key.match.iif}" ' if key.match.iif else ""
+        way += _span(ip, "s", key.match.source) + _span(ip, "d", key.match.destination)
+        out = f'fib daddr oifname "{key.match.oif}" ' if key.match.oif else ""
+        what = (
+            f"{'ip protocol' if family == '4' else 'meta l4proto'} {key.protocol.value} "
+            if fragments
+            else _ports(key)
+        )
+        lines.append(f"    {way}{what}fib daddr type unicast {out}counter drop")
+    return "\n".join(lines)
+
+
+def _match_errors(claims: Claims, family: str) -> str:
+    """ICMP errors that hosts inside send quote what came to them: addresses the other way round."""
+    at, bits, ip = (192, 32, "ip") if family == "4" else (256, 128, "ip6")
+    lines = []
+    for key in sorted(k for k in claims.matches if (":" in k.address) == (family == "6")):
+        way = f'iifname "{key.match.iif}" ' if key.match.iif else ""
+        first, last = key.match.source.first, key.match.source.last
+        inner = f"@th,{at},{bits} >= {_number(first)} @th,{at},{bits} <= {_number(last)} " if first else ""
+        out = f'fib daddr oifname "{key.match.oif}" ' if key.match.oif else ""
+        to = _span(ip, "d", key.match.destination)
+        lines.append(f"    {way}{to}{inner}fib daddr type unicast {out}counter drop")
+    return "\n".join(lines)
+
+
+def _match_chains(claims: Claims) -> str:
+    return "\n".join(
+        f"  chain match{family}{name} {{\n{rules}\n  }}"
+        for family in "46"
+        for name, rules in (
+            ("", _match_rules(claims, family, fragments=False)),
+            ("piece", _match_rules(claims, family, fragments=True)),
+            ("error", _match_errors(claims, family)),
+        )
+    )
 
 
 def _set(name: str, kind: str, elements: list[str]) -> str:
@@ -180,6 +265,6 @@ def ruleset(claims: Claims, ports: Mapping[str, Iterable[str]]) -> str:
     lines = [_set(name, _type(name), items) for name, items in _elements(claims).items()]
     lines.append(_set("natquoted4", "typeof @th,192,32;", _quoted(claims, "4")))
     lines.append(_set("natquoted6", "typeof @th,256,128;", _quoted(claims, "6")))
-    lines += [_CHAIN4, _CHAIN6]
+    lines += [_match_chains(claims), _CHAIN4, _CHAIN6]
     lines += [_ingress(n, device, macs) for n, (device, macs) in enumerate(sorted(ports.items()))]
     return "\n".join(lines)

@@ -16,6 +16,7 @@ from lbd.fastpath.claim import Claims
 from lbd.fastpath.live import (
     K_CLAIMED,
     K_HOST,
+    K_MATCHES,
     K_SERVICE,
     Change,
     Key,
@@ -31,7 +32,17 @@ from lbd.fastpath.sequence import sequence
 from lbd.fastpath.states import TICKS_PER_SECOND, ticks
 from lbd.fastpath.validity import HASH_TARGETS, SCHEDULERS, validate
 
-METHODS = {api.Method.FNAT: 1, api.Method.NAT: 2, api.Method.DR: 3, api.Method.TUN: 4}
+METHODS = {
+    api.Method.FNAT: 1,
+    api.Method.NAT: 2,
+    api.Method.SNAT: 3,
+    api.Method.DR: 4,
+    api.Method.TUN: 5,
+}
+
+
+NOWHERE = 0xFFFE
+"""The index of no port."""
 
 
 class Face(SlotFace, LaddrFace, TableFace, Protocol):
@@ -103,6 +114,9 @@ class Configuration:
         self._timeouts = api.Timeouts()
         self._refs: Counter[Key] = Counter()
         self._host: dict[str, frozenset[str]] = {}
+        self._outer: dict[api.ServiceKey, frozenset[str]] = {}
+        """Of services by match: the addresses that SNAT gives."""
+        self._ports: dict[str, int] = {}
         self._claims: Claims | None = None
         dp.set_timeouts(ticks(self._timeouts))
 
@@ -123,7 +137,11 @@ class Configuration:
         services: set[tuple[str, int, int]] = set()
         here: set[tuple[str, int, int]] = set()
         nat: set[tuple[str, int, int]] = set()
+        matches: set[api.ServiceKey] = set()
         for key, live in self._live.items():
+            if key.by_match:
+                matches |= {key} if not live.draining else set()
+                continue
             triple = (key.address, key.protocol.value, key.port)
             (here if live.conf.interface else services).add(triple)
             nat |= {(a, key.protocol.value, p) for (a, p), m in live.methods.items() if m is api.Method.NAT}
@@ -132,6 +150,7 @@ class Configuration:
             services_here=frozenset(here),
             locals=self._locals.ranges(),
             nat=frozenset(nat),
+            matches=frozenset(matches),
         )
 
     def local_addresses(self) -> set[api.LocalAddress]:
@@ -156,6 +175,12 @@ class Configuration:
         self._check_room(wanted)
         self._carry_out(wanted)
 
+    def set_ports(self, ports: Mapping[str, int]) -> None:
+        """The index of each port by the name of its interface: services by match name interfaces."""
+        if ports != self._ports:
+            self._ports = dict(ports)
+            self._publish(self._matches())
+
     def set_host(self, addresses: Mapping[str, frozenset[str]]) -> None:
         """The addresses of this machine, and the interfaces that have each."""
         before, self._host = self._host, dict(addresses)
@@ -164,7 +189,8 @@ class Configuration:
         ]
         other = {a for a in before.keys() | addresses.keys() if before.get(a) != addresses.get(a)}
         touched = {key for a in other for key in self._by_address.get(a, ())}
-        self._publish([*changes, *(self._service_change(self._live[key]) for key in sorted(touched))])
+        by_address = (key for key in sorted(touched) if not key.by_match)
+        self._publish([*changes, *(self._service_change(self._live[key]) for key in by_address)])
 
     def tidy(self) -> None:
         """Gives back what is configured no more and has no connection left. Asked about once a second."""
@@ -176,8 +202,8 @@ class Configuration:
                 continue
             if live.over():
                 changes += self._refer(before, set())
-                changes.append((*self._service_key(key), None))
                 self._drop(live)
+                changes += self._matches() if key.by_match else [(*self._service_key(key), None)]
             else:
                 changes += self._refer(before, live.entries())
                 self._note(live)
@@ -191,7 +217,7 @@ class Configuration:
 
     def _check_room(self, wanted: Wanted) -> None:
         """Raises RefusedChange."""
-        self._locals.check(wanted.pools)
+        self._locals.check(wanted.pools, self._shared(wanted))
         needed = 0
         for key, service in wanted.services.items():
             if service is not None:
@@ -202,12 +228,14 @@ class Configuration:
             raise RefusedChange("every slot for services and real servers is in use")
 
     def _carry_out(self, wanted: Wanted) -> None:
-        changes, addresses = self._locals.set(wanted.pools)
+        changes, addresses = self._locals.set(wanted.pools, self._shared(wanted))
         changes += self._refer(set(), _claimed_keys(addresses))
         if changes:
             self._claims = None
         for key, service in wanted.services.items():
             changes += self._set_service(key, service)
+        if any(key.by_match for key in wanted.services):
+            changes += self._matches()
         self._publish(changes)
         if wanted.timeouts not in (None, self._timeouts):
             assert wanted.timeouts is not None
@@ -232,9 +260,32 @@ class Configuration:
         self._note(live)
         live.close_slots()
         changes = self._refer(before, live.entries())
-        if changes or live.conf.interface != interface:
+        if changes or key.by_match or live.conf.interface != interface:
             self._claims = None
-        return [*changes, self._service_change(live)]
+        return changes if key.by_match else [*changes, self._service_change(live)]
+
+    def _shared(self, wanted: Wanted) -> frozenset[str]:
+        """The addresses that SNAT gives, once this is carried out."""
+        outer = dict(self._outer)
+        for key, service in wanted.services.items():
+            if key.by_match:
+                outer[key] = _outer(service)
+        return frozenset().union(*outer.values())
+
+    def _matches(self) -> list[Change]:
+        """All services by match, anew: they are few."""
+        every = sorted(key for key in self._live if key.by_match)
+        return [(b"", 0, 0, K_MATCHES, [self._match(self._live[key]) for key in every])]
+
+    def _match(self, live: Live) -> tuple[object, ...]:
+        key = live.conf.key
+        value = self._service_change(live)[-1]
+        source, destination = (
+            _bounds(span, key.address) for span in (key.match.source, key.match.destination)
+        )
+        # an interface that is no port yet takes and sends nothing
+        ports = [self._ports.get(name, NOWHERE) if name else None for name in (key.match.iif, key.match.oif)]
+        return value, key.protocol.value, *ports, source, destination
 
     def _note(self, live: Live) -> None:
         """Into the indexes."""
@@ -243,6 +294,8 @@ class Configuration:
             self._leaving.add(key)
         else:
             self._leaving.discard(key)
+        if key.by_match:
+            self._outer[key] = frozenset() if live.draining else _outer(live.conf)
         if live.conf.pool and not live.draining:
             self._by_pool[live.conf.pool].add(key)
         for address in (key.address, *(r.address for r in live.conf.reals)):
@@ -261,6 +314,7 @@ class Configuration:
 
     def _drop(self, live: Live) -> None:
         self._forget(live)
+        self._outer.pop(live.conf.key, None)
         del self._live[live.conf.key]
         self._slots.give(live.slot)
 
@@ -295,9 +349,10 @@ class Configuration:
                 packed(r.address),
                 r.port,
                 METHODS[r.method],
-                r.address in self._host,
+                r.address in self._host and r.method is not api.Method.SNAT,
                 live.reals[r.address, r.port],
                 r.weight,
+                self._locals.index(r.address) if r.method is api.Method.SNAT else 0,
             )
             for r in (() if live.draining else conf.reals)
         ]
@@ -321,6 +376,16 @@ class Configuration:
     def _publish(self, changes: list[Change]) -> None:
         if changes:
             self._dp.publish(changes)
+
+
+def _outer(service: api.Service | None) -> frozenset[str]:
+    return frozenset(r.address for r in service.reals) if service is not None else frozenset()
+
+
+def _bounds(span: api.Span, unspecified: str) -> tuple[bytes, bytes, int, int]:
+    first = packed(span.first or unspecified)
+    last = packed(span.last) if span.last else b"\xff" * len(first)
+    return first, last, span.first_port, span.last_port
 
 
 def _claimed_keys(addresses: Iterable[bytes]) -> set[Key]:

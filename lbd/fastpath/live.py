@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from lbd.fastpath import api
 
 K_SERVICE, K_LOCAL, K_NAT_SOURCE, K_CLAIMED, K_NAT_ADDRESS, K_HOST, K_NEIGHBOUR = range(1, 8)
+K_MATCHES = 8
 """As in table/directory.pxd."""
 TUNNEL_KINDS = {api.TunnelKind.IPIP: 1, api.TunnelKind.GRE: 2, api.TunnelKind.GUE: 3}
 """As in table/endpoint.pxd."""
@@ -135,6 +136,8 @@ class Live:
     def entries(self) -> set[Key]:
         """All but the service's own, which has a value."""
         proto = self.conf.key.protocol.value
+        if self.conf.key.by_match:
+            return set()
         out: set[Key] = {(packed(self.conf.key.address), 0, 0, K_CLAIMED)}
         for (address, port), method in self.methods.items():
             if method is api.Method.NAT:

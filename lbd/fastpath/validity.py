@@ -56,6 +56,8 @@ def _key(service: api.Service) -> None:
     wrong = api.Protocol.ICMPV6 if len(packed(key.address)) == 4 else api.Protocol.ICMP
     if key.protocol is wrong:
         raise RefusedChange(f"{key}: that protocol is of the other address family")
+    if key.by_match:
+        _match(service)
     if not 0 <= key.port < 65536 or (key.protocol in PORTLESS and key.port):
         raise RefusedChange(
             f"{key}: the port must be {0 if key.protocol in PORTLESS else '0 (all) to 65535'}"
@@ -91,8 +93,21 @@ def _prime(n: int) -> bool:
     return n > 1 and all(n % d for d in range(2, math.isqrt(n) + 1))
 
 
+def _match(service: api.Service) -> None:
+    key = service.key
+    if key.port:
+        raise RefusedChange(f"{key}: a service by match has its ports in the match")
+    for address in (key.match.source.first, key.match.source.last, key.match.destination.first):
+        if address and len(packed(address)) != len(packed(key.address)):
+            raise RefusedChange(f"{key}: {address} is of the other address family")
+    if not any((key.match.source.first, key.match.destination.first, key.match.iif, key.match.oif)):
+        raise RefusedChange(f"{key}: a match says at least one of source, destination, iif and oif")
+
+
 def _real(key: api.ServiceKey, real: api.Real) -> None:
     where = f"{key}: real server {real.address}"
+    if key.by_match != (real.method is api.Method.SNAT):
+        raise RefusedChange(f"{where}: SNAT and services by match go together")
     if len(packed(real.address)) != len(packed(key.address)) and real.method is not api.Method.TUN:
         raise RefusedChange(f"{where} is of the other address family")
     if not 0 <= real.port < 65536 or (not real.port and key.port) or not 0 <= real.weight <= 65535:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from lbd.fastpath import api
 from lbd.fastpath.claim import TABLE, Claims, ruleset
 from lbd.kernel.guard import Guard, GuardError, spawn_holder
 from lbd.kernel.settings import Settings
@@ -25,6 +26,20 @@ CLAIMS = Claims(
     services_here=frozenset({("10.9.0.101", 17, 53), ("fd09::101", 58, 0)}),
     locals=frozenset({("10.9.0.21", 1025, 65535), ("fd09::21", 1025, 65535)}),
     nat=frozenset({("10.9.0.51", 6, 8080), ("10.9.0.51", 1, 0), ("10.9.0.52", 6, 0), ("fd09::51", 6, 8080)}),
+    matches=frozenset(
+        api.ServiceKey(address, 0, protocol, api.Match(source=source, destination=to, iif="a0", oif="b0"))
+        for address, protocol, source, to in (
+            (
+                "0.0.0.0",
+                api.Protocol.TCP,
+                api.Span("10.0.0.1", "10.0.0.99"),
+                api.Span(first_port=80, last_port=90),
+            ),
+            ("0.0.0.0", api.Protocol.ICMP, api.Span("10.0.0.1", "10.0.0.99"), api.Span()),
+            ("::", api.Protocol.UDP, api.Span("fd00::1", "fd00::99"), api.Span("fd01::", "fd01::ffff")),
+            ("::", api.Protocol.ICMPV6, api.Span(), api.Span()),
+        )
+    ),
 )
 
 

@@ -268,7 +268,7 @@ def test_weight_0_reduces_the_quorum(parse: Parse) -> None:
     assert loaded.exit_code == 5
 
 
-def test_a_method_that_is_not_there_leaves_out_the_server_only(parse: Parse) -> None:
+def test_a_method_that_does_not_fit_leaves_out_the_server_only(parse: Parse) -> None:
     text = service("real_server 10.0.1.2 80 {\n lvs_method SNAT\n }")
     loaded = parse(text)
     assert [str(real) for real in only(loaded).real_servers] == ["10.0.1.1:80"]

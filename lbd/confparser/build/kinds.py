@@ -49,8 +49,11 @@ def scheduler(item: Item, before: str | None, context: Context) -> str | None:
     return used
 
 
-def method(item: Item, context: Context) -> Method | None:
-    """None for what keepalived ignores. Raises UnsupportedError, said already."""
+def method(item: Item, context: Context, *, by_match: bool) -> Method | None:
+    """None for what keepalived ignores. Raises UnsupportedError, said already.
+
+    by_match: of ``virtual_server match``, which SNAT alone is for.
+    """
     name: str = item.value[0]
     known = _words(item)
     place = item.node.place(1)
@@ -59,9 +62,10 @@ def method(item: Item, context: Context) -> Method | None:
         message = f"unknown forwarding method '{name}': ignored"
         context.report.add("LB0415", message, place, suggestion=closest(name, list(known)))
         return None
-    if row.status is not Status.WORKS:
-        message = f"{item.name} {name} is not there yet: {row.consequence}"
-        context.report.add("LB0412", message, place, expected="one of " + ", ".join(working(known)))
+    if (name == "SNAT") != by_match:
+        message = f"{item.name} {name}: SNAT and virtual_server match belong together: what uses it is left out"
+        expected = "SNAT" if by_match else ", ".join(kind for kind in known if kind != "SNAT")
+        context.report.add("LB0412", message, place, expected=expected)
         raise UnsupportedError
     tunnel = _Tunnels(item, context).read()  # keepalived reads the options behind any method
     return Method(ForwardingMethod(name), tunnel if name == "TUN" else None)

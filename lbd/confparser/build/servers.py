@@ -68,7 +68,7 @@ class Servers:
         above = self._above
         chosen = above.method
         for kind in item.all("lvs_method"):
-            chosen = kinds.method(kind, self._context) or chosen
+            chosen = kinds.method(kind, self._context, by_match=self._by_match()) or chosen
         method = chosen.method
         if is_ipv6(where.address) not in above.families and method is not ForwardingMethod.TUN:
             message = f"real server {where.address} is not of the family of the virtual server: left out"
@@ -128,8 +128,11 @@ class Servers:
         server = RealServer(address=where.address, port=port, method=chosen.method, tunnel=chosen.tunnel)
         return server, inhibit
 
+    def _by_match(self) -> bool:
+        return self._above.method.method is ForwardingMethod.SNAT
+
     def _sorry_method(self, item: Item) -> Method | None:
         try:
-            return kinds.method(item, self._context)
+            return kinds.method(item, self._context, by_match=self._by_match())
         except kinds.UnsupportedError:
             return None

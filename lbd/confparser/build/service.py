@@ -116,7 +116,8 @@ class _Service:
         quorum, hysteresis = self._quorum(reals, name)
         item, commands = self._item, self._around.known.commands
         words = Words(item, name, protocol, self._context)
-        all_ports = any(not address.port for address in found.addresses)
+        portless = protocol in (Protocol.ICMP, Protocol.ICMPV6)
+        all_ports = not portless and any(not address.port for address in found.addresses)
         return VirtualServer(
             name=name,
             addresses=self._served(found.addresses, reals, name),
@@ -216,7 +217,7 @@ class _Service:
         if self._head.match is not None:
             found = Method(ForwardingMethod.SNAT)
         for item in self._item.all("lb_kind", "lvs_method"):
-            found = kinds.method(item, self._context) or found
+            found = kinds.method(item, self._context, by_match=self._head.match is not None) or found
         if found is None:
             self._report.add("LB0403", f"{name}: no lb_kind set: NAT is used", self._place)
         return found or Method(ForwardingMethod.NAT)

@@ -80,8 +80,8 @@ STORIES: dict[str, Story] = {
         _LOCAL + vs("laddr_group_name L", kind="FNAT"),
     ),
     "LB0412": story(
-        "This version does not have the forwarding method yet. The service or server is left out rather than forwarded"
-        " by another.",
+        "SNAT rewrites the source of what goes out, which virtual_server match describes; a service with an address"
+        " rewrites destinations. The service or server is left out rather than forwarded by another method.",
         vs(kind="SNAT"),
         vs(kind="NAT"),
     ),

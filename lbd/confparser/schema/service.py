@@ -62,7 +62,6 @@ _ALGORITHMS = words(
 
 
 def _methods(field: str) -> dict[str, Keyword]:
-    option = "what uses it is left out"
     tunnel = words(
         *(
             works(name, NOTHING, "", meaning, fields=("Tunnel.kind",))
@@ -82,9 +81,7 @@ def _methods(field: str) -> dict[str, Keyword]:
         works("DR", NOTHING, "", "packets are sent on unchanged to the server's MAC", fields=fields),
         works("FNAT", NOTHING, "", "source and destination are rewritten", fields=fields, source="DPVS"),
         works("TUN", NOTHING, "", "packets are wrapped for the server", fields=fields, words=tunnel),
-        later(
-            "SNAT", NOTHING, "", "source of what goes out is rewritten", option, fields=fields, source="DPVS"
-        ),
+        works("SNAT", NOTHING, "", "source of what goes out is rewritten", fields=fields, source="DPVS"),
     )
 
 
@@ -225,8 +222,6 @@ _LATER = [
     works("quorum_down", values.SCRIPT, "none", "run when the quorum is lost"),
 ]
 
-_NO_SNAT = "SNAT services are not set up"
-
 
 def _dpvs(
     name: str, value: values.Value, default: str, meaning: str, consequence: str, **more: object
@@ -252,12 +247,14 @@ _DPVS = [
     _dpvs("bps", values.number(), "0, no limit", "octets a second", "no limit is kept"),
     _dpvs("limit_proportion", values.number(), "100", "percent of packets let through", "everything is let through"),
     works("hash_target", values.text("sip or qid"), "sip", "what conhash looks at", source="DPVS"),
-    _dpvs("src-range", addresses.span(), "any", "sources that an SNAT service matches", _NO_SNAT,
-          fields=("Match.source",)),
-    _dpvs("dst-range", addresses.span(), "any", "destinations that an SNAT service matches", _NO_SNAT,
-          fields=("Match.destination",)),
-    _dpvs("oif", values.INTERFACE, "any", "interface that matching packets leave by", _NO_SNAT, fields=("Match.oif",)),
-    _dpvs("iif", values.INTERFACE, "any", "interface that matching packets come by", _NO_SNAT, fields=("Match.iif",)),
+    works("src-range", addresses.span(), "any", "sources that an SNAT service matches", fields=("Match.source",),
+          source="DPVS"),
+    works("dst-range", addresses.span(), "any", "destinations that an SNAT service matches",
+          fields=("Match.destination",), source="DPVS"),
+    works("oif", values.INTERFACE, "any", "interface that matching packets leave by", fields=("Match.oif",),
+          source="DPVS"),
+    works("iif", values.INTERFACE, "any", "interface that matching packets come by", fields=("Match.iif",),
+          source="DPVS"),
 ]  # fmt: skip
 
 VIRTUAL_SERVER = block(of("VirtualServer", [*_KIND, *_SERVERS, *_LATER, *_DPVS]))
@@ -289,12 +286,11 @@ SERVICE_FORMS = words(
         "an address with port 0 or none: all ports, with persistence",
         fields=("VirtualServer.addresses",),
     ),
-    later(
+    works(
         "match",
         values.text("a name"),
         "",
         "packets that src-range, dst-range, iif and oif describe, to SNAT",
-        _KINDS_LEFT_OUT,
         fields=("VirtualServer.match",),
         source="DPVS",
     ),

@@ -12,7 +12,9 @@ cdef class WithConfiguration(WithTables):
         """[(address, port, protocol, kind, value)], all at once. Value: a number, a service's tuple, or None: remove.
 
         A service's tuple is (slot, scheduler, (hash port, fallback, hash target), family, claimed, draining,
-        established ticks, persistence ticks, reals, sequence, table, laddrs) with reals as (address, port, method, local, slot, weight).
+        established ticks, persistence ticks, reals, sequence, table, laddrs) with reals as (address, port, method, local,
+        slot, weight, laddr). The value of K_MATCHES is all of them: [(service, protocol, port in, port out, source,
+        destination)], ports indexes or None, and the last two (first address, last address, first port, last port).
         """
         left = []                # tables that may be read until workers have left the old root
         cdef Root *old = <Root *>self.shared.root
@@ -22,6 +24,11 @@ cdef class WithConfiguration(WithTables):
         memset(&grave, 0, sizeof(grave))
         memcpy(root, old, sizeof(Root))
         for address, port, proto, kind, value in changes:
+            if kind == K_MATCHES:
+                self._set_matches(root, value, &grave)
+                left.append(self.tables.pop(K_MATCHES, None))
+                self.tables[K_MATCHES] = [service[10] for service, *_ in value]
+                continue
             memset(&e, 0, sizeof(e))
             wide_bytes(e.address, address)
             # a neighbour's "port" is the index of a port of ours, not one on the wire
@@ -41,6 +48,27 @@ cdef class WithConfiguration(WithTables):
         if kind == K_SERVICE:
             return <uint64_t>self._service(value)
         return value
+
+    cdef void _set_matches(self, Root *root, matches, Grave *grave) except *:
+        cdef Match *out = <Match *>calloc(len(matches) + 1, sizeof(Match))
+        cdef Match *x
+        for i in range(root.n_matches):
+            bury(grave, root.matches[i].service)
+        bury(grave, root.matches)
+        for i, (service, proto, in_port, out_port, source, destination) in enumerate(matches):
+            x = &out[i]
+            x.service = self._service(service)
+            x.family = x.service.family
+            x.proto = proto
+            x.in_port = NO_PORT if in_port is None else in_port
+            x.out_port = NO_PORT if out_port is None else out_port
+            for side in range(2):
+                wide_bytes(x.source[side], source[side])
+                wide_bytes(x.destination[side], destination[side])
+                x.source_port[side] = source[2 + side]
+                x.destination_port[side] = destination[2 + side]
+        root.matches = out
+        root.n_matches = len(matches)
 
     cdef void _swap(self, Root *root, Root *old, Grave *grave) noexcept:
         publish(&self.shared.root, root)
@@ -65,13 +93,14 @@ cdef class WithConfiguration(WithTables):
         s.choose = <void *>choose_tied if persistence else <void *>schedule
         s.hash_port, s.fallback, s.hash_target = hashing
         self._look_up(s, table)
-        for i, (address, port, method, local, real_slot, weight) in enumerate(reals):
+        for i, (address, port, method, local, real_slot, weight, laddr) in enumerate(reals):
             wide_bytes(s.reals[i].address, address)
             s.reals[i].port_be = be16(port)
             s.reals[i].method = method
             s.reals[i].local = local
             s.reals[i].slot = real_slot
             s.reals[i].weight = weight
+            s.reals[i].laddr = laddr
         for i in range(s.n_sequence):
             s.sequence[i] = sequence[i]
         for i in range(s.n_laddrs):

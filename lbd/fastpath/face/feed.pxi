@@ -209,5 +209,8 @@ cdef class Dataplane(WithConfiguration):
                 if root.pages[i].entries[j].kind == K_SERVICE:
                     free(<void *>root.pages[i].entries[j].value)
             free(root.pages[i])
+        for i in range(root.n_matches):
+            free(root.matches[i].service)
+        free(root.matches)
         free(root.routes)
         free(root)

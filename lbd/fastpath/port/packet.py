@@ -17,6 +17,8 @@ from lbd.fastpath.claim import Claims
 from lbd.fastpath.port.bpf import (
     JA,
     JEQ,
+    JGE,
+    JGT,
     LD_H,
     LD_W,
     LD_W_X,
@@ -28,6 +30,9 @@ from lbd.fastpath.port.bpf import (
     words,
 )
 from lbd.fastpath.port.steering import Steering, fanout_program
+
+Span = tuple[str, str]
+"""First and last address."""
 
 ETH_P_ALL = 3
 SOL_PACKET = 263
@@ -75,14 +80,24 @@ def _single(load: list[Instruction], addresses: list[tuple[int, ...]]) -> list[I
     return out
 
 
-def _ipv4(addresses: list[str]) -> list[Instruction]:
+def _between(load: list[Instruction], spans: Iterable[Span]) -> list[Instruction]:
+    """Of IPv4: the loaded word is within one of the spans."""
+    out = list(load) if spans else []
+    for first, last in spans:
+        out += [(JGE, 0, 2, words(first)[0]), (JGT, 1, 0, words(last)[0]), ADMIT]
+    return out
+
+
+def _ipv4(addresses: list[str], spans: list[Span]) -> list[Instruction]:
     ours = [words(a) for a in addresses]
     # source, destination, and destination of what an ICMP error quotes (from the end of the header: 8 + 16)
     quoted: list[Instruction] = [(LDX_IHL, 0, 0, 14), (LD_W_X, 0, 0, 14 + 24)]
     return [
         *_single([(LD_W, 0, 0, 30)], ours),
         *_single([(LD_W, 0, 0, 26)], ours),
+        *_between([(LD_W, 0, 0, 26)], spans),
         *_single(quoted, ours),
+        *_between([], spans),
         REFUSE,
     ]
 
@@ -96,10 +111,12 @@ def _ipv6(addresses: list[str]) -> list[Instruction]:
     return [*out, REFUSE]
 
 
-def packet_filter(addresses: Iterable[str]) -> list[Instruction]:
-    """The program for these addresses (of services, local addresses and NAT real servers)."""
-    every = sorted(set(addresses))
-    v4, v6 = _ipv4([a for a in every if ":" not in a]), _ipv6([a for a in every if ":" in a])
+def packet_filter(addresses: Iterable[str], spans: Iterable[Span] = ()) -> list[Instruction]:
+    """The program for these addresses (of services, local addresses and NAT real servers), and for what comes from
+    these spans of addresses (services by match). Where there are some of IPv6, all of IPv6 is let in."""
+    every, spans = sorted(set(addresses)), sorted(set(spans))
+    v4 = _ipv4([a for a in every if ":" not in a], [s for s in spans if ":" not in s[0]])
+    v6 = [ADMIT] if any(":" in first for first, _ in spans) else _ipv6([a for a in every if ":" in a])
     if len(v4) + len(v6) + 10 > LONGEST:
         v4 = v6 = [ADMIT]
     return [
@@ -116,9 +133,10 @@ def packet_filter(addresses: Iterable[str]) -> list[Instruction]:
     ]
 
 
-def attach_filter(sock: socket.socket, addresses: Iterable[str]) -> None:
+def attach_filter(sock: socket.socket, claims: Claims) -> None:
     """Replaces the filter of the socket at once; no frame passes unfiltered in between."""
-    attach(sock, socket.SOL_SOCKET, SO_ATTACH_FILTER, packet_filter(addresses))
+    program = packet_filter(claims.addresses() | claims.nat_addresses(), claims.sources())
+    attach(sock, socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
 
 
 def admit(sockets: Sequence[socket.socket], claims: Claims, steering: Steering) -> None:
@@ -130,7 +148,7 @@ def admit(sockets: Sequence[socket.socket], claims: Claims, steering: Steering) 
         )
         attach(sockets[0], SOL_PACKET, PACKET_FANOUT_DATA, fanout_program(of_claims))
     for sock in sockets:
-        attach_filter(sock, claims.addresses() | claims.nat_addresses())
+        attach_filter(sock, claims)
 
 
 def open_port(interface: str, claims: Claims, steering: Steering) -> list[socket.socket]:

@@ -4,7 +4,7 @@
 An error about a packet that we sent on is answered to by the opposite key: it goes to the one who sent that packet
 first, and must quote it as it was then. So with ``back`` = the key of that sender: outer destination = back's source,
 outer source = back's destination, embedded addresses and ports = back. NAT leaves the outer source of what goes to
-the real server alone, as IPVS does (ip_vs_nat_icmp).
+the real server alone, as IPVS does (ip_vs_nat_icmp), and SNAT that of what goes inside.
 """
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy
@@ -14,7 +14,7 @@ from lbd.fastpath.dpdk.net cimport (be16, rte_ipv4_cksum, rte_ipv4_hdr, rte_ipv6
                                     rte_raw_cksum)
 from lbd.fastpath.hdr.csum cimport apply, fold
 from lbd.fastpath.reasons cimport DROP_BAD_ICMP_CHECKSUM, LIVE
-from lbd.fastpath.rewrite.method cimport DR, NAT
+from lbd.fastpath.rewrite.method cimport DR, NAT, SNAT
 from lbd.fastpath.stage.parse cimport SCTP, TCP, UDP
 from lbd.fastpath.table.conn cimport FORWARD, REPLY, Conn, ConnTable, conn_key
 
@@ -47,13 +47,18 @@ cdef inline void embedded_ports(uint8_t *l4, uint8_t proto, uint32_t ports) noex
         set16(l4 + 4, <uint16_t>(ports | ports >> 16))
 
 
+cdef inline bint keeps_source(Conn *c, Meta *k) noexcept nogil:
+    """The router that tells is known to whom it tells: NAT's real servers, and SNAT's hosts inside."""
+    return (c.method == NAT and k.ref & 1 == FORWARD) or (c.method == SNAT and k.ref & 1 == REPLY)
+
+
 cdef inline void translate4(ConnTable *t, Conn *c, Meta *k, uint8_t *frame, const uint8_t *back,
                             uint16_t delta3, uint16_t delta4) noexcept nogil:
     cdef uint8_t *ip = frame + k.l3
     cdef uint8_t *inner = frame + k.embedded
     cdef uint32_t header = (inner[0] & 15) * 4
     set32(ip + 16, u32(back))
-    if not (c.method == NAT and k.ref & 1 == FORWARD):
+    if not keeps_source(c, k):
         set32(ip + 12, u32(back + 4))
     set16(ip + 10, 0)
     set16(ip + 10, rte_ipv4_cksum(<rte_ipv4_hdr *>ip))
@@ -68,7 +73,7 @@ cdef inline void translate6(ConnTable *t, Conn *c, Meta *k, uint8_t *frame, cons
     cdef uint8_t *ip = frame + k.l3
     cdef uint8_t *inner = frame + k.embedded
     memcpy(ip + 24, back, 16)
-    if not (c.method == NAT and k.ref & 1 == FORWARD):
+    if not keeps_source(c, k):
         memcpy(ip + 8, back + 16, 16)
     memcpy(inner + 8, back, 32)
     embedded_ports(inner + 40, k.proto, u32(back + 32))

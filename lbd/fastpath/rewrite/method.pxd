@@ -4,5 +4,6 @@
 cdef enum:                       # Method
     FNAT = 1
     NAT = 2
-    DR = 3
-    TUN = 4
+    SNAT = 3
+    DR = 4                       # from here on replies do not pass here
+    TUN = 5

@@ -6,9 +6,11 @@ not wanted is punted), never too little.
 """
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
-from lbd.fastpath.burst cimport M_ICMP_ERROR, Meta
+from lbd.fastpath.burst cimport M_ICMP_ERROR, Burst, Meta
 from lbd.fastpath.dpdk.net cimport be16
+from lbd.fastpath.stage.matching cimport matched
 from lbd.fastpath.stage.parse cimport ICMP, ICMP6
+from lbd.fastpath.state cimport Worker
 from lbd.fastpath.table.directory cimport (K_CLAIMED, K_HOST, K_LOCAL, K_NAT_ADDRESS, K_NAT_SOURCE, K_SERVICE, Entry,
                                            Root, Service, lookup)
 
@@ -18,6 +20,7 @@ cdef enum:                       # Side: what makes a packet ours
     BY_SERVICE = 1               # its destination is a service's; it comes from a client
     BY_LOCAL = 2                 # its destination is a local address
     BY_SERVER = 3                # its source is a NAT real server's; it goes to a client
+    BY_MATCH = 4                 # it goes out, and a service takes it by where it comes from
 
 
 cdef inline void wide(uint8_t *out, const uint8_t *address, uint8_t family) noexcept nogil:
@@ -82,3 +85,17 @@ cdef inline int claim(Root *r, Meta *k, Service **service) noexcept nogil:
     if nat_source(r, src, k.ports & 0xffff, k.proto) and lookup(r, dst, 0, 0, K_HOST) == NULL:
         return BY_SERVER
     return NOT_OURS
+
+
+cdef inline int claim_matched(Worker *w, Burst *b, uint32_t i) noexcept nogil:
+    """What nothing else claims, where there are services by match. An ICMP error opens nothing."""
+    cdef Meta *k = &b.meta[i]
+    cdef bint error = k.flags & M_ICMP_ERROR
+    cdef Service *s
+    cdef uint8_t src[16]
+    cdef uint8_t dst[16]
+    wide(src, k.addresses, k.family)
+    wide(dst, k.addresses + (4 if k.family == 4 else 16), k.family)
+    s = matched(w, k, src, dst, not error)
+    b.service[i] = NULL if error else s
+    return BY_MATCH if s != NULL else NOT_OURS

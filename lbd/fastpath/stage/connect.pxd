@@ -2,6 +2,7 @@
 """connect: what to do with a packet of no connection. Claim, then service, scheduler, local port, both keys."""
 from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcmp, memcpy, memset
+from lbd.fastpath.apart cimport apart
 from lbd.fastpath.atomic cimport set16, set32, u16, u32
 from lbd.fastpath.burst cimport (BURST, M_ACK, M_FIN, M_ICMP_ERROR, M_LATER, M_PIECE, M_RST, M_SYN, Burst, Meta, end)
 from lbd.fastpath.dpdk.eal cimport likely, rte_prefetch0, unlikely
@@ -9,11 +10,11 @@ from lbd.fastpath.dpdk.mbuf cimport rte_mbuf
 from lbd.fastpath.dpdk.net cimport be16
 from lbd.fastpath.hdr.csum cimport fold, sum_words
 from lbd.fastpath.reasons cimport *
-from lbd.fastpath.rewrite.method cimport DR, FNAT, NAT
+from lbd.fastpath.rewrite.method cimport DR, FNAT, SNAT
 from lbd.fastpath.sched.sched cimport Choose
 from lbd.fastpath.sched.sticky cimport untie
 from lbd.fastpath.slow.icmp cimport reject_unreachable
-from lbd.fastpath.stage.claim cimport NOT_OURS, claim, wide
+from lbd.fastpath.stage.claim cimport NOT_OURS, claim, claim_matched, wide
 from lbd.fastpath.stage.life cimport conn_end, first_state, is_over
 from lbd.fastpath.stage.lookup cimport table_of
 from lbd.fastpath.stage.parse cimport ICMP, SCTP, TCP, UDP
@@ -55,6 +56,20 @@ cdef inline uint32_t take_local_port(Worker *w, Service *s, uint32_t *laddr) noe
     return 0
 
 
+cdef inline uint32_t take_outer_port(Worker *w, Service *s, Real *first, uint32_t *laddr) noexcept nogil:
+    """SNAT: a port of the address that the scheduler chose, else of the next that has one."""
+    cdef uint32_t i, port
+    laddr[0] = first.laddr
+    port = port_take(&w.laddrs[first.laddr])
+    for i in range(s.n_reals):
+        if port:
+            break
+        laddr[0] = s.reals[i].laddr
+        if s.reals[i].weight:
+            port = port_take(&w.laddrs[laddr[0]])
+    return port
+
+
 cdef inline void set_keys(ConnTable *t, Conn *c, Meta *k, Real *real, Laddr *from_, uint32_t local_be) noexcept nogil:
     """FORWARD as it came; REPLY as the answer will come: from the real server to the local address or the client."""
     cdef uint8_t *f = conn_key(t, c, FORWARD)
@@ -64,7 +79,10 @@ cdef inline void set_keys(ConnTable *t, Conn *c, Meta *k, Real *real, Laddr *fro
     cdef uint32_t port_be = real.port_be if real.port_be else k.ports >> 16
     memcpy(f, k.addresses, t.address_size)
     set32(f + t.address_size, k.ports)
-    memcpy(r, real.address, half)
+    if real.method != SNAT:
+        memcpy(r, real.address, half)
+    else:
+        memcpy(r, f + half, half)    # whom the client asked answers
     if from_ != NULL:
         memcpy(r + half, from_.address, half)
         set32(r + t.address_size, port_be | local_be << 16)
@@ -102,8 +120,8 @@ cdef inline int create(Worker *w, Meta *k, Service *s, Real *real) noexcept nogi
     cdef Conn *c
     if index == 0:
         return DROP_TABLE_FULL
-    if real.method == FNAT:
-        port = take_local_port(w, s, &laddr)
+    if real.method == FNAT or real.method == SNAT:
+        port = take_local_port(w, s, &laddr) if real.method == FNAT else take_outer_port(w, s, real, &laddr)
         if port == 0:
             conn_release(t, index)
             return DROP_NO_LOCAL_PORT
@@ -205,6 +223,8 @@ cdef inline void ask(Worker *w, Burst *b, uint32_t i) noexcept nogil:
     b.side[i] = <uint8_t>claim(w.root, &b.meta[i], &s)
     b.service[i] = s
     rte_prefetch0(s)
+    if unlikely(w.root.n_matches != 0) and b.side[i] == NOT_OURS:
+        b.side[i] = <uint8_t>apart(claim_matched)(w, b, i)
 
 
 cdef inline bint let_go(Worker *w, Burst *b, uint32_t i) noexcept nogil:

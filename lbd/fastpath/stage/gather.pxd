@@ -17,6 +17,7 @@ from lbd.fastpath.hdr.virtio cimport Private, private_of
 from lbd.fastpath.reasons cimport *
 from lbd.fastpath.stage.claim cimport NOT_OURS, claimed_address, wide
 from lbd.fastpath.stage.lookup cimport table_of
+from lbd.fastpath.stage.matching cimport matched
 from lbd.fastpath.stage.parse cimport SCTP
 from lbd.fastpath.state cimport Worker
 from lbd.fastpath.table.conn cimport ConnTable, conn_hash
@@ -58,7 +59,9 @@ cdef inline bint is_claimed(Worker *w, Meta *k) noexcept nogil:
     cdef uint8_t dst[16]
     wide(src, k.addresses, k.family)
     wide(dst, k.addresses + (4 if k.family == 4 else 16), k.family)
-    return claimed_address(w.root, src, dst) != NOT_OURS
+    if claimed_address(w.root, src, dst) != NOT_OURS:
+        return True
+    return w.root.n_matches and matched(w, k, src, dst, False) != NULL
 
 
 cdef inline int check_first(Meta *k, int verdict) noexcept nogil:

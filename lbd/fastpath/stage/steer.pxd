@@ -16,7 +16,7 @@ from lbd.fastpath.dpdk.net cimport be16, be32
 from lbd.fastpath.dpdk.ring cimport rte_ring_enqueue_burst
 from lbd.fastpath.hdr.virtio cimport private_of
 from lbd.fastpath.reasons cimport DROP_INBOX_FULL, HANDED
-from lbd.fastpath.stage.claim cimport BY_LOCAL, BY_SERVICE
+from lbd.fastpath.stage.claim cimport BY_LOCAL, BY_MATCH, BY_SERVICE
 from lbd.fastpath.state cimport TXQ, TxQueue, Worker
 from lbd.fastpath.table.laddr cimport BLOCK_BITS
 
@@ -42,7 +42,7 @@ cdef inline uint32_t owner_of(Worker *w, Meta *k, int side) noexcept nogil:
     cdef uint32_t destination = be16(<uint16_t>(k.ports >> 16))
     if side == BY_LOCAL:
         return (destination >> BLOCK_BITS) % w.shared.n_workers
-    if side == BY_SERVICE:
+    if side == BY_SERVICE or side == BY_MATCH:
         return client_hash(w.shared.owner_key, k.addresses, half, source) % w.shared.n_workers
     return client_hash(w.shared.owner_key, k.addresses + half, half, destination) % w.shared.n_workers
 

@@ -22,6 +22,7 @@ cdef enum:                       # Kind: of an entry; what its value is
     K_NAT_ADDRESS = 5            # address of a NAT real server (the same)
     K_HOST = 6                   # address of this machine
     K_NEIGHBOUR = 7              # address on a port (port = its index): index of the hop
+    K_MATCHES = 8                # no entry: the list of services by match
 
 cdef struct Real:
     uint8_t address[16]
@@ -30,6 +31,7 @@ cdef struct Real:
     uint8_t local                # the address is this machine's
     uint32_t slot
     uint32_t weight
+    uint32_t laddr               # SNAT: index of the address as a local one
 
 cdef struct Service:
     uint32_t slot
@@ -72,11 +74,24 @@ cdef struct Route:               # what a prefix of the RIB leads to
     uint8_t onlink[MAX_PATHS]
     uint32_t hop[MAX_PATHS]      # of the gateway
 
+cdef struct Match:               # packets of a service without an address; all bounds are inclusive
+    Service *service
+    uint8_t family
+    uint8_t proto
+    uint16_t in_port             # index of a port, NO_PORT: any
+    uint16_t out_port
+    uint8_t source[2][16]
+    uint8_t destination[2][16]
+    uint16_t source_port[2]      # host order
+    uint16_t destination_port[2]
+
 cdef struct Root:
     Page *pages[PAGES]
     rte_rib *rib
     rte_rib6 *rib6
     Route *routes
+    Match *matches
+    uint32_t n_matches
     uint32_t epoch               # of the routes
 
 cdef inline uint32_t page_of(const uint8_t *address, uint32_t port_be, uint32_t proto, uint32_t kind) noexcept nogil:
