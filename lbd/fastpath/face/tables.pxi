@@ -27,7 +27,7 @@ cdef class LookupTable:
 
 cdef class WithTables(WithPorts):
     """A plane that makes tables, and keeps those of services that are published."""
-    cdef dict tables             # (address, port, protocol) of a service: its table or None
+    cdef dict tables             # (address, port, protocol) of a service: its table or None; K_MATCHES: a list of them
 
     def __init__(self, **_):
         self.tables = {}
