@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 from ipaddress import ip_address
@@ -17,7 +18,7 @@ from typing import Any
 from lbd.daemon.dp_addresses import LocalAddresses
 from lbd.daemon.dp_firewall import Firewall
 from lbd.fastpath import api
-from lbd.fastpath.claim import TABLE, Claims, Triple, ruleset
+from lbd.fastpath.claim import TABLE, Claims, Triple, claim_changes, port_changes, ruleset
 from lbd.fastpath.configuration import Configuration
 from lbd.fastpath.forwarding import Forwarding, Link, Path, Route
 from lbd.fastpath.port.tap import open_tap
@@ -235,13 +236,25 @@ class Network:
         ports = frozenset((name, w.ifindex, w.macs) for name, w in wanted.items())
         if self._guarded == (claims, ports):
             return
-        text = ruleset(claims, {name: [m.hex(":") for m in macs] for name, _, macs in ports})
         try:
-            await self._guard.load(text)
+            await self._set_guard(claims, ports)
             self._guarded, self._guard_problem = (claims, ports), ""
         except GuardError as error:
             self._guard_problem = f"refused by nft: {error}"
             log.error("the guard could not be set: %s", error)
+
+    async def _set_guard(self, claims: Claims, ports: frozenset[tuple[str, int, tuple[bytes, ...]]]) -> None:
+        """Raises GuardError. What stands is changed in place; what cannot be done so is done anew."""
+        macs = {name: [m.hex(":") for m in every] for name, _, every in ports}
+        text = ruleset(claims, macs)
+        if self._guarded is not None:
+            claimed, before = self._guarded
+            came = {name: macs[name] for name, *_ in ports - before}
+            gone = {name for name, *_ in before - ports} - came.keys()
+            with contextlib.suppress(GuardError):
+                await self._guard.update(claim_changes(claimed, claims) + port_changes(gone, came), text)
+                return
+        await self._guard.load(text)
 
     def _take_tap(self) -> None:
         link = self.mirror.by_name(TAP)

@@ -233,15 +233,21 @@ def _match_errors(claims: Claims, family: str) -> str:
     return "\n".join(lines)
 
 
-def _match_chains(claims: Claims) -> str:
-    return "\n".join(
-        f"  chain match{family}{name} {{\n{rules}\n  }}"
+def _match_rules_by_chain(claims: Claims) -> dict[str, str]:
+    return {
+        f"match{family}{name}": rules
         for family in "46"
         for name, rules in (
             ("", _match_rules(claims, family, fragments=False)),
             ("piece", _match_rules(claims, family, fragments=True)),
             ("error", _match_errors(claims, family)),
         )
+    }
+
+
+def _match_chains(claims: Claims) -> str:
+    return "\n".join(
+        f"  chain {name} {{\n{rules}\n  }}" for name, rules in _match_rules_by_chain(claims).items()
     )
 
 
@@ -250,14 +256,68 @@ def _set(name: str, kind: str, elements: list[str]) -> str:
     return f"  set {name} {{ {kind}{inside} }}"
 
 
-def _ingress(number: int, device: str, macs: Iterable[str]) -> str:
+def _chain(device: str) -> str:
+    """A name that stays a device's, whatever others come and go, and whatever letters it has."""
+    return f"ingress_{device.encode().hex()}"
+
+
+def _hook(device: str) -> str:
+    return f'type filter hook ingress device "{device}" priority {PRIORITY};'
+
+
+def _rules(macs: Iterable[str]) -> list[str]:
     ours = ", ".join(sorted(macs))
-    return f"""
-  chain ingress{number} {{
-    type filter hook ingress device "{device}" priority {PRIORITY};
-    ether daddr {{ {ours} }} ether type ip jump claim4
-    ether daddr {{ {ours} }} ether type ip6 jump claim6
-  }}"""
+    return [f"ether daddr {{ {ours} }} ether type {ip} jump claim{n}" for ip, n in (("ip", 4), ("ip6", 6))]
+
+
+def _ingress(device: str, macs: Iterable[str]) -> str:
+    rules = "\n    ".join([_hook(device), *_rules(macs)])
+    return f"\n  chain {_chain(device)} {{\n    {rules}\n  }}"
+
+
+def port_changes(gone: Iterable[str], came: Mapping[str, Iterable[str]]) -> str:
+    """The commands that change the guard's ports alone: the others are guarded on without a moment in between.
+
+    A device that is gone may have taken its chain along, or not (since Linux 6.16 a chain waits for its device).
+    """
+    lines = []
+    for device in sorted(gone):
+        chain = f"chain netdev {TABLE} {_chain(device)}"
+        lines += [f"add {chain}", f"flush {chain}", f"delete {chain}"]
+    for device, macs in sorted(came.items()):
+        chain = f"{TABLE} {_chain(device)}"
+        lines += [f"add chain netdev {chain} {{ {_hook(device)} }}", f"flush chain netdev {chain}"]
+        lines += [f"add rule netdev {chain} {rule}" for rule in _rules(macs)]
+    return "\n".join([*lines, ""])
+
+
+def claim_changes(before: Claims, after: Claims) -> str:
+    """The commands that make the guard of one claims that of another. Its hooks stand meanwhile.
+
+    A table that is replaced is one transaction, too; but a packet that is between the new hook and the old one at that
+    moment passes both, and the kernel answers it with a reset.
+    """
+    lines = []
+    old, new = _all_elements(before), _all_elements(after)
+    for name in old:
+        for verb, items in (("delete", old[name] - new[name]), ("add", new[name] - old[name])):
+            if items:
+                lines.append(f"{verb} element netdev {TABLE} {name} {{ {', '.join(sorted(items))} }}")
+    rules = _match_rules_by_chain(after)
+    for chain, text in _match_rules_by_chain(before).items():
+        if rules[chain] != text:
+            lines.append(f"flush chain netdev {TABLE} {chain}")
+            lines += [
+                f"add rule netdev {TABLE} {chain} {rule.strip()}"
+                for rule in rules[chain].splitlines()
+                if rule
+            ]
+    return "\n".join([*lines, ""])
+
+
+def _all_elements(claims: Claims) -> dict[str, set[str]]:
+    sets = {name: set(items) for name, items in _elements(claims).items()}
+    return sets | {f"natquoted{family}": set(_quoted(claims, family)) for family in "46"}
 
 
 def ruleset(claims: Claims, ports: Mapping[str, Iterable[str]]) -> str:
@@ -266,5 +326,5 @@ def ruleset(claims: Claims, ports: Mapping[str, Iterable[str]]) -> str:
     lines.append(_set("natquoted4", "typeof @th,192,32;", _quoted(claims, "4")))
     lines.append(_set("natquoted6", "typeof @th,256,128;", _quoted(claims, "6")))
     lines += [_match_chains(claims), _CHAIN4, _CHAIN6]
-    lines += [_ingress(n, device, macs) for n, (device, macs) in enumerate(sorted(ports.items()))]
+    lines += [_ingress(device, macs) for device, macs in sorted(ports.items())]
     return "\n".join(lines)

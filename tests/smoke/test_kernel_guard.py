@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -12,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from lbd.fastpath import api
-from lbd.fastpath.claim import TABLE, Claims, ruleset
+from lbd.fastpath.claim import TABLE, Claims, claim_changes, port_changes, ruleset
 from lbd.kernel.guard import Guard, GuardError, spawn_holder
 from lbd.kernel.settings import Settings
 from tests.smoke.namespace import Namespace
@@ -95,6 +97,37 @@ async def test_it_is_replaced_and_not_doubled(host, guard):
     assert listing.count("type filter hook ingress") == 1
     assert "10.9.0.7" in listing
     assert "10.9.0.100" not in listing
+
+
+async def test_changed_in_place_it_is_what_a_new_one_would_be(host, guard):
+    """Claims that grow and shrink, a port more and one less; and back."""
+    host.ip("link set b0 up")
+    other = Claims(
+        services=frozenset({("10.9.0.100", 6, 80), ("fd09::8", 132, 0), ("10.9.0.9", 17, 53)}),
+        locals=frozenset({("10.9.0.22", 1025, 32767), ("fd09::21", 1025, 65535)}),
+        nat=frozenset({("10.9.0.53", 6, 8080)}),
+        matches=frozenset(sorted(CLAIMS.matches)[:2]),
+    )
+    macs = {"a0": ["02:00:00:00:00:01"], "b0": ["02:00:00:00:00:02", "02:00:00:00:00:03"]}
+    states = [(CLAIMS, ["a0"]), (other, ["a0", "b0"]), (CLAIMS, ["b0"]), (Claims(), ["a0"]), (CLAIMS, ["a0"])]
+    for (before, had), (after, has) in itertools.pairwise(states):
+        wanted = {name: macs[name] for name in has}
+        changes = claim_changes(before, after) + port_changes(
+            set(had) - set(has), {n: macs[n] for n in has if n not in had}
+        )
+        await guard.update(changes, ruleset(after, wanted))
+        changed = listing(host)
+        await guard.load(ruleset(after, wanted))
+        assert changed == listing(host)
+
+
+def listing(host: Namespace) -> list[str]:
+    """Without counters, and the elements of a set in one order."""
+    text = re.sub(r"counter packets \d+ bytes \d+", "counter", host.run("nft", "list", "ruleset"))
+    text = re.sub(r",\s+", ", ", text)
+    return sorted(
+        re.sub(r"\{ (.*) \}", lambda m: str(sorted(m[1].split(", "))), line) for line in text.split("\n")
+    )
 
 
 async def test_a_refused_ruleset_leaves_the_old_one(host, guard):

@@ -36,7 +36,8 @@ async def under_transfers(pair: Pair, act: Callable[[], Awaitable[None]]) -> Non
     ]
     await asyncio.sleep(0.5)  # they are in full flow
     await act()
-    assert not any(task.done() for task in transfers), "the act outlasted the transfers, which shows nothing"
+    early = [repr(task) for task in transfers if task.done()]
+    assert not early, "a transfer was cut, or the act outlasted it, which shows nothing"
     await asyncio.gather(*transfers)
 
 
@@ -132,9 +133,10 @@ async def test_what_others_do_to_the_host_resets_nothing(pair: Pair, what: str) 
 
 
 async def test_lb2_answers_soon_after_all_of_lb1_is_killed(pair: Pair) -> None:
-    """By both families, for a client that knows the way; until lb2 has told the link lb1's kernel refuses.
+    """By both families, for a client that knows the way.
 
-    lb1's kernel lives on and has the address: a client that asks for it anew then may be answered by either.
+    lb1's kernel lives on and has the address. Its lease lapses, so it is silent and refuses nobody: who tries again
+    soon gets through as soon as lb2 answers.
     """
     loop = asyncio.get_running_loop()
     limit = configurations.takeover_limit("lb2")
@@ -146,11 +148,12 @@ async def test_lb2_answers_soon_after_all_of_lb1_is_killed(pair: Pair) -> None:
         async with asyncio.timeout(limit + 5):
             while True:
                 try:
-                    await traffic.download(pair.net["client"], VIP[family], 100)
+                    async with asyncio.timeout(0.1):
+                        await traffic.download(pair.net["client"], VIP[family], 100)
                     break
                 except (OSError, EOFError):
                     await asyncio.sleep(0.01)
-        assert loop.time() - killed <= limit
+        assert loop.time() - killed <= limit + 0.1
     for family in (4, 6):
         for _ in REAL_SERVERS:
             await traffic.download(pair.net["client"], VIP[family], 100)
