@@ -17,10 +17,9 @@ SAMPLES = sorted(Path("/usr/share/doc/keepalived/samples").glob("keepalived.conf
 """Of Debian's package; read where they are."""
 LINKS = ("eth0", "eth1", "eth2", "eth3", "p33p1", "bond0")
 EXAMPLES = sorted((Path(__file__).parents[2] / "keepalived.conf.examples").glob("*.conf"))
+FORKED = {"lb_kind FNAT", "lb_kind SNAT"}
 PLAIN = [
-    file
-    for file in EXAMPLES
-    if not {"lb_kind FNAT", "lb_kind SNAT"} & {" ".join(x.split()) for x in file.open()}
+    file for file in EXAMPLES if not FORKED & {" ".join(x.split()) for x in file.read_text().splitlines()}
 ]
 
 pytestmark = [

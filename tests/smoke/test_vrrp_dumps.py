@@ -41,7 +41,7 @@ track_file tf {
     init_file 0
 }
 vrrp_track_process tp {
-    process sleep
+    process lbdnobody
     weight 3
     quorum 9000
 }
